@@ -37,14 +37,14 @@
 //	GET  /v1/loads?destination=                                         loads:read
 //	POST /v1/loads, /v1/loads/pause, /v1/loads/resume {"destination"}   loads:start
 //	GET  /v1/profiles                                                   profiles:read
-//	POST /v1/profiles/preview  {"profile","name","features","scores","audiences","conditions"} profiles:read
-//	POST /v1/profiles/rules    {"profile","entity","entities"}          profiles:read, what other rules would make of the rows
+//	POST /v1/profiles/preview  {"profile","name","features","scores","audiences","conditions"} profiles:lookup
+//	POST /v1/profiles/rules    {"profile","entity","entities"}          profiles:lookup, what other rules would make of the rows
 //	POST /v1/profiles/inputs   {"profile"}                              profiles:read
-//	POST /v1/profiles/values   {"profile","input","column"}             profiles:read
+//	POST /v1/profiles/values   {"profile","input","column"}             profiles:lookup
 //	POST /v1/profiles/sizes    {"profile"}                              profiles:read
 //	POST /v1/profiles/scores   {"profile"}                              profiles:read
 //	POST /v1/profiles/person   {"profile","entity","a"}                 profiles:lookup
-//	POST /v1/profiles/explain  {"profile","a","b"}                      profiles:read
+//	POST /v1/profiles/explain  {"profile","a","b"}                      profiles:lookup
 //	POST /v1/profiles/run      {"profile","full"}                       profiles:run
 //	POST /v1/profiles/decide   {"profile","kind","a","b","undo"}        profiles:decide
 //	POST /v1/profiles/publish  {"profile"}                              profiles:decide

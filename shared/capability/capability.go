@@ -35,9 +35,9 @@ const (
 	StopJobs          Action = "jobs:stop"          // stopping one
 	ReadSyncs         Action = "syncs:read"         // syncs and their runs: states and counts, no rows
 	RunSyncs          Action = "syncs:run"          // letting syncs run, pausing them, agreeing to what holds them
-	ReadProfiles      Action = "profiles:read"      // how runs of profiles stand, previews, and why identifiers belong together
+	ReadProfiles      Action = "profiles:read"      // how runs of profiles stand, and counts: sizes of audiences, how scores lie, columns of inputs
 	RunProfiles       Action = "profiles:run"       // running profiles without delay
-	LookupProfiles    Action = "profiles:lookup"    // what is known of one person, for personalisation
+	LookupProfiles    Action = "profiles:lookup"    // what is known of single persons: records, identifiers and why they belong together, previews, values of columns
 	DecideProfiles    Action = "profiles:decide"    // deciding about persons: blocking, linking, erasing, publishing what was held
 	ReadPulls         Action = "pulls:read"         // how far the streams of pulled sources are
 	ChangePulls       Action = "pulls:change"       // running, pausing, resetting them; shows cursors, which hold values

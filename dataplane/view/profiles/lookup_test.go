@@ -229,6 +229,35 @@ func TestAServerIsAnsweredWithItsKey(t *testing.T) {
 	}
 }
 
+// TestPersonsAreLookedAtByOneRight: what answers identifiers of persons, or values of their rows, asks for profiles:lookup, and
+// what answers configuration, counts and codes for profiles:read.
+func TestPersonsAreLookedAtByOneRight(t *testing.T) {
+	t.Parallel()
+	url, capable := serve(t, 1, "")
+	for path, action := range map[string]capability.Action{
+		"person": capability.LookupProfiles, "explain": capability.LookupProfiles, "rules": capability.LookupProfiles, "reviews": capability.LookupProfiles, "held": capability.LookupProfiles,
+		"preview": capability.LookupProfiles, "values": capability.LookupProfiles,
+		"inputs": capability.ReadProfiles, "sizes": capability.ReadProfiles, "scores": capability.ReadProfiles,
+		"run": capability.RunProfiles, "publish": capability.DecideProfiles, "decide": capability.DecideProfiles, "erase": capability.DecideProfiles,
+	} {
+		for _, one := range []capability.Action{capability.ReadProfiles, capability.LookupProfiles, capability.RunProfiles, capability.DecideProfiles} {
+			req, err := http.NewRequest(http.MethodPost, url+"/v1/profiles/"+path, strings.NewReader(`{"profile":"nobodys","entities":[{"name":"user"}]}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", "Bearer "+capable(one))
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if allowed := resp.StatusCode == http.StatusNotFound; allowed != (one == action) { // there are no profiles of this name
+				t.Errorf("%s with a capability for %s: %d; want it for %s alone", path, one, resp.StatusCode, action)
+			}
+		}
+	}
+}
+
 func TestAGuardForbidsKeysToo(t *testing.T) {
 	t.Parallel()
 	url, _ := serve(t, 5, "view: { actions: [\"ledger:read\"] }\n")

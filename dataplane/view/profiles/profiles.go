@@ -54,15 +54,16 @@ type calls struct {
 // Add adds the calls to a view's. elsewhere is empty where the plane is one process.
 func Add(m *endpoint.Mux, board *runs.Board, copies *lookup.Store, now func() time.Time, elsewhere Elsewhere) {
 	v := calls{board, copies, now, elsewhere}
+	// What names persons, or has values of their rows, is a look at them; the others answer configuration, counts and codes.
 	m.Handle("GET /v1/profiles", capability.ReadProfiles, v.here(v.list))
-	m.Handle("POST /v1/profiles/preview", capability.ReadProfiles, v.here(v.preview))
-	m.Handle("POST /v1/profiles/rules", capability.ReadProfiles, v.here(v.rules))
+	m.Handle("POST /v1/profiles/preview", capability.LookupProfiles, v.here(v.preview))
+	m.Handle("POST /v1/profiles/rules", capability.LookupProfiles, v.here(v.rules))
 	m.Handle("POST /v1/profiles/inputs", capability.ReadProfiles, v.here(v.inputs))
-	m.Handle("POST /v1/profiles/values", capability.ReadProfiles, v.here(v.values))
+	m.Handle("POST /v1/profiles/values", capability.LookupProfiles, v.here(v.values))
 	m.Handle("POST /v1/profiles/sizes", capability.ReadProfiles, v.here(v.sizes))
 	m.Handle("POST /v1/profiles/scores", capability.ReadProfiles, v.here(v.scores))
 	m.Handle("POST /v1/profiles/person", capability.LookupProfiles, v.here(v.person))
-	m.Handle("POST /v1/profiles/explain", capability.ReadProfiles, v.here(v.explain))
+	m.Handle("POST /v1/profiles/explain", capability.LookupProfiles, v.here(v.explain))
 	m.Handle("POST /v1/profiles/reviews", capability.LookupProfiles, v.here(v.reviews))
 	m.Handle("POST /v1/profiles/held", capability.LookupProfiles, v.here(v.held))
 	m.Handle("POST /v1/profiles/run", capability.RunProfiles, v.here(v.run))

@@ -100,7 +100,7 @@ export function compareRules(
   entities: Schemas["Profile"]["entities"],
   signal?: AbortSignal,
 ): Promise<Comparison> {
-  return post(workspace, "profiles:read", "rules", { profile, entity, entities }, signal);
+  return post(workspace, "profiles:lookup", "rules", { profile, entity, entities }, signal);
 }
 
 /** Computes a feature, a score or an audience without writing anything. */
@@ -111,7 +111,7 @@ export function previewOf(
   unsaved: Unsaved,
   signal: AbortSignal,
 ): Promise<Preview> {
-  return post(workspace, "profiles:read", "preview", { profile, name, ...unsaved }, signal);
+  return post(workspace, "profiles:lookup", "preview", { profile, name, ...unsaved }, signal);
 }
 
 export async function inputColumns(workspace: string, profile: string, signal: AbortSignal): Promise<InputColumns[]> {
@@ -128,7 +128,7 @@ export async function valuesOf(
   signal: AbortSignal,
 ): Promise<string[]> {
   const body = { profile, input, column };
-  return (await post<{ values: string[] }>(workspace, "profiles:read", "values", body, signal)).values;
+  return (await post<{ values: string[] }>(workspace, "profiles:lookup", "values", body, signal)).values;
 }
 
 export async function sizes(workspace: string, profile: string, signal: AbortSignal): Promise<Size[]> {

@@ -355,7 +355,7 @@ func newPreview(shell *console.Console, verb, what string) *cobra.Command {
 		Long:    `Computes it now, for all persons or some tens of thousands, and shows how many have which value, ten of them, and the columns that it reads.`,
 		Example: "  weir profiles preview revenue",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			raw, err := k.ask(cmd.Context(), capability.ReadProfiles, "preview", map[string]any{"name": args[0]})
+			raw, err := k.ask(cmd.Context(), capability.LookupProfiles, "preview", map[string]any{"name": args[0]})
 			return tell(k, raw, err, k.preview)
 		},
 	})
@@ -384,7 +384,7 @@ func newExplain(shell *console.Console) *cobra.Command {
 		Example: "  weir profiles explain email:ann@example.org anonymous_id:a1",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b := append(args, "")[1]
-			raw, err := k.ask(cmd.Context(), capability.ReadProfiles, "explain", map[string]any{"a": args[0], "b": b})
+			raw, err := k.ask(cmd.Context(), capability.LookupProfiles, "explain", map[string]any{"a": args[0], "b": b})
 			return tell(k, raw, err, func(x explained) error { return k.explain(x, args[0], b) })
 		},
 	})

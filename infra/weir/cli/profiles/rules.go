@@ -48,7 +48,7 @@ hold such a run. The warehouse stays as it is, and the file goes to the data pla
 				return command.Usage("%s has %d profiles that are meant; choose one with --workspace and --profiles", file, len(found))
 			}
 			k.profile = found[0].Name
-			raw, err := k.ask(cmd.Context(), capability.ReadProfiles, "rules", map[string]any{"entities": found[0].Entities, "inputs": found[0].Inputs})
+			raw, err := k.ask(cmd.Context(), capability.LookupProfiles, "rules", map[string]any{"entities": found[0].Entities, "inputs": found[0].Inputs})
 			return tell(k, raw, err, k.compare)
 		},
 	})
