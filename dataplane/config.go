@@ -167,6 +167,6 @@ func (c *Config) check() (proxy.Trusted, error) {
 
 // Kinds returns everything that this build can run; nobody changes it.
 var Kinds = sync.OnceValue(func() plan.Kinds {
-	loads := slices.DeleteFunc(warehouses.All(), func(k warehouse.Kind) bool { return !duckdb.Supported && k.Spec.Name == duckdb.Kind.Spec.Name })
+	loads := slices.DeleteFunc(warehouses.All(), func(k warehouse.Kind) bool { return !duckdb.Supported && k.Spec.Name == duckdb.Kind().Spec.Name })
 	return plan.Kinds{Sources: sources.All(), Pulled: sources.Pulled(), Destinations: slices.Clip(destinations.All()), Custom: mapping.Custom, CustomSource: api.Custom, Warehouses: loads, Layouts: warehouses.Layouts()}
 })

@@ -14,8 +14,6 @@ import (
 // Tasks are what this plane, and a preview, run in processes of their own.
 func Tasks() worker.Tasks {
 	tasks := worker.Tasks{transform.Task: transform.Serve, script.Task: bundle.Serve, connector.Task: connector.Serve}
-	for _, k := range warehouses.All() {
-		maps.Copy(tasks, k.Tasks)
-	}
+	maps.Copy(tasks, warehouses.Tasks())
 	return tasks
 }

@@ -143,7 +143,7 @@ func (s *site) stop() {
 func kinds() plan.Kinds {
 	return plan.Kinds{Code: scripttest.Compiler(),
 		Sources:      []ingest.Kind{{Spec: catalog.Spec{Family: catalog.Sources, Name: "http", Title: "HTTP", Doc: "HTTP."}}},
-		Destinations: []destination.Kind{webhook.Kind},
+		Destinations: []destination.Kind{webhook.Kind()},
 	}
 }
 
@@ -321,7 +321,7 @@ func TestAPlaneRunsItsLastGoodRevisionWhateverHappens(t *testing.T) {
 	s.mu.Lock()
 	beat := s.beats[0]
 	s.mu.Unlock()
-	want := wire.Kind{Family: "destination", Name: "webhook", Digest: catalog.Digest(webhook.Kind.Spec)}
+	want := wire.Kind{Family: "destination", Name: "webhook", Digest: catalog.Digest(webhook.Kind().Spec)}
 	if beat.Version != "1.2.3" || !slices.Contains(beat.Kinds, want) || !beat.Healthy {
 		t.Errorf("beat %+v, want healthy with kind %+v", beat, want)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"weir/dataplane/destination/fields"
@@ -17,16 +18,18 @@ import (
 	"weir/shared/secret"
 )
 
-// Define makes a Kind that speaks HTTP from its spec.yaml and a function that
-// builds it from typed settings (the generated Settings of the kind's folder).
-// It panics when the spec is not complete: it is compiled in.
+// Define returns what makes a Kind that speaks HTTP from its spec.yaml and a function that
+// builds it from typed settings (the generated Settings of the kind's folder). The spec is
+// read once, by the first call, which panics when it is not complete: it is compiled in.
+// Programs start without reading any.
 //
 // Fields called ordered, concurrency, timeout, batch {size, wait} and rate {requests,
 // per} become the kind's Limits, within those of its spec; absent ones mean true, 16,
 // 30 s, single events and any rate, or what the spec says. So do interval and fileSize, in
 // MiB, of a kind that writes files. Where *S has a method Check() []fault.Problem, it lists
-// what the spec cannot refuse.
-func Define[S any](spec []byte, build func(S) (Destination, error)) Kind {
+// what the spec cannot refuse; one with a method SetSpec(catalog.Spec) gets the spec as it was
+// read.
+func Define[S any](spec []byte, build func(S) (Destination, error)) func() Kind {
 	return define(spec, func(s S) (Opened, error) {
 		d, err := build(s)
 		return Opened{HTTP: d}, err
@@ -35,17 +38,23 @@ func Define[S any](spec []byte, build func(S) (Destination, error)) Kind {
 
 // DefineSink is Define for a kind with a protocol of its own. open is called
 // when the first batch is to be written, not when settings are checked.
-func DefineSink[S any](spec []byte, open func(context.Context, S, Deps) (Sink, error)) Kind {
+func DefineSink[S any](spec []byte, open func(context.Context, S, Deps) (Sink, error)) func() Kind {
 	return define(spec, func(s S) (Opened, error) {
 		return Opened{Sink: func(ctx context.Context, d Deps) (Sink, error) { return open(ctx, s, d) }}, nil
 	})
 }
 
-func define[S any](text []byte, open func(S) (Opened, error)) Kind {
-	spec, err := catalog.Parse(text)
-	if err != nil {
-		panic(err)
-	}
+func define[S any](text []byte, open func(S) (Opened, error)) func() Kind {
+	return sync.OnceValue(func() Kind {
+		spec, err := catalog.Parse(text)
+		if err != nil {
+			panic(err)
+		}
+		return kindOf(spec, open)
+	})
+}
+
+func kindOf[S any](spec catalog.Spec, open func(S) (Opened, error)) Kind {
 	return Kind{Spec: spec, Open: func(settings []byte, secrets map[string]secret.String) (Opened, error) {
 		if err := check(spec, settings, secrets); err != nil {
 			return Opened{}, err
@@ -55,6 +64,9 @@ func define[S any](text []byte, open func(S) (Opened, error)) Kind {
 		limits, err := settingsOf(spec, filled, &s)
 		if err != nil {
 			return Opened{}, err
+		}
+		if with, ok := any(&s).(interface{ SetSpec(catalog.Spec) }); ok {
+			with.SetSpec(spec)
 		}
 		if with, ok := any(&s).(interface{ SetBase(string) }); ok {
 			with.SetBase(catalog.BaseURL(spec, filled))

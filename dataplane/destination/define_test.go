@@ -41,7 +41,7 @@ func TestDefineChecksFillsAndOpens(t *testing.T) {
 			t.Errorf("built from %+v", s)
 		}
 		return plain{}, nil
-	})
+	})()
 	o, err := kind.Open([]byte(`{"host":"h"}`), map[string]secret.String{"key": secret.NewString("abc")})
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestDefineChecksFillsAndOpens(t *testing.T) {
 
 func TestDefineGivesErrorsOfBuildAPath(t *testing.T) {
 	t.Parallel()
-	kind := destination.Define([]byte(spec), func(settings) (destination.Destination, error) { return nil, context.Canceled })
+	kind := destination.Define([]byte(spec), func(settings) (destination.Destination, error) { return nil, context.Canceled })()
 	_, err := kind.Open([]byte(`{"host":"h"}`), map[string]secret.String{"key": secret.NewString("abc")})
 	if fault.KindOf(err) != fault.Invalid || len(fault.ProblemsOf(err)) != 1 || strings.Contains(err.Error(), "canceled") {
 		t.Errorf("Open = %v, want one problem in our own words", err)

@@ -85,44 +85,66 @@ var tiktokeventsSpec []byte
 //go:embed zendesk/spec.yaml
 var zendeskSpec []byte
 
+var (
+	brazeKind                   = mapping.Define(brazeSpec)
+	facebookconversionsKind     = mapping.Define(facebookconversionsSpec)
+	facebookcustomaudiencesKind = mapping.Define(facebookcustomaudiencesSpec)
+	googleadsaudiencesKind      = mapping.Define(googleadsaudiencesSpec)
+	googleadsconversionsKind    = mapping.Define(googleadsconversionsSpec)
+	hubspotKind                 = mapping.Define(hubspotSpec)
+	intercomKind                = mapping.Define(intercomSpec)
+	klaviyoKind                 = mapping.Define(klaviyoSpec)
+	linkedinconversionsKind     = mapping.Define(linkedinconversionsSpec)
+	mailchimpKind               = mapping.Define(mailchimpSpec)
+	onesignalKind               = mapping.Define(onesignalSpec)
+	pinterestconversionsKind    = mapping.Define(pinterestconversionsSpec)
+	posthogKind                 = mapping.Define(posthogSpec)
+	redditconversionsKind       = mapping.Define(redditconversionsSpec)
+	segmentKind                 = mapping.Define(segmentSpec)
+	slackKind                   = mapping.Define(slackSpec)
+	snapchatconversionsKind     = mapping.Define(snapchatconversionsSpec)
+	tiktokeventsKind            = mapping.Define(tiktokeventsSpec)
+	zendeskKind                 = mapping.Define(zendeskSpec)
+)
+
 // All returns the kinds in the order of their names.
 func All() []destination.Kind {
 	return override.All([]destination.Kind{
-		amplitude.Kind,
-		amqp.Kind,
-		awskinesis.Kind,
-		mapping.Define(brazeSpec),
-		customerio.Kind,
-		mapping.Define(facebookconversionsSpec),
-		mapping.Define(facebookcustomaudiencesSpec),
-		mapping.Define(googleadsaudiencesSpec),
-		mapping.Define(googleadsconversionsSpec),
-		googleanalytics4.Kind,
-		googlepubsub.Kind,
-		googlesheets.Kind,
-		http.Kind,
-		mapping.Define(hubspotSpec),
-		mapping.Define(intercomSpec),
-		iterable.Kind,
-		kafka.Kind,
-		mapping.Define(klaviyoSpec),
-		mapping.Define(linkedinconversionsSpec),
-		mapping.Define(mailchimpSpec),
-		mixpanel.Kind,
-		mapping.Define(onesignalSpec),
-		mapping.Define(pinterestconversionsSpec),
-		postgrestable.Kind,
-		mapping.Define(posthogSpec),
-		mapping.Define(redditconversionsSpec),
-		redis.Kind,
-		s3.Kind,
-		s3file.Kind,
-		salesforce.Kind,
-		mapping.Define(segmentSpec),
-		mapping.Define(slackSpec),
-		mapping.Define(snapchatconversionsSpec),
-		mapping.Define(tiktokeventsSpec),
-		webhook.Kind,
-		mapping.Define(zendeskSpec),
+		amplitude.Kind(),
+		amqp.Kind(),
+		awskinesis.Kind(),
+		brazeKind(),
+		customerio.Kind(),
+		facebookconversionsKind(),
+		facebookcustomaudiencesKind(),
+		googleadsaudiencesKind(),
+		googleadsconversionsKind(),
+		googleanalytics4.Kind(),
+		googlepubsub.Kind(),
+		googlesheets.Kind(),
+		http.Kind(),
+		hubspotKind(),
+		intercomKind(),
+		iterable.Kind(),
+		kafka.Kind(),
+		klaviyoKind(),
+		linkedinconversionsKind(),
+		mailchimpKind(),
+		mixpanel.Kind(),
+		onesignalKind(),
+		pinterestconversionsKind(),
+		postgrestable.Kind(),
+		posthogKind(),
+		redditconversionsKind(),
+		redis.Kind(),
+		s3.Kind(),
+		s3file.Kind(),
+		salesforce.Kind(),
+		segmentKind(),
+		slackKind(),
+		snapchatconversionsKind(),
+		tiktokeventsKind(),
+		webhook.Kind(),
+		zendeskKind(),
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"weir/dataplane/event"
@@ -92,9 +93,13 @@ type Kind struct {
 	Open func(settings []byte, secrets map[string]secret.String) (Opened, error)
 }
 
-// Define makes a Kind from its spec.yaml and its Parse. It panics when the spec
-// is broken: that is a mistake in this program.
-func Define(spec []byte, parse func(Request) ([]event.Event, []Reject, error)) Kind {
+// Define returns what makes a Kind from its spec.yaml and its Parse. The spec is read once,
+// by the first call, which panics when it is broken: that is a mistake in this program.
+func Define(spec []byte, parse func(Request) ([]event.Event, []Reject, error)) func() Kind {
+	return sync.OnceValue(func() Kind { return define(spec, parse) })
+}
+
+func define(spec []byte, parse func(Request) ([]event.Event, []Reject, error)) Kind {
 	s, err := catalog.Parse(spec)
 	if err != nil {
 		panic(fmt.Sprintf("source spec: %v", err))
@@ -104,8 +109,12 @@ func Define(spec []byte, parse func(Request) ([]event.Event, []Reject, error)) K
 
 // DefineOpened is Define for a kind that its settings and secrets change. S is
 // the generated Settings of the kind's folder.
-func DefineOpened[S any](spec []byte, parse func(Request) ([]event.Event, []Reject, error), open func(S) (Opened, error)) Kind {
-	k := Define(spec, parse)
+func DefineOpened[S any](spec []byte, parse func(Request) ([]event.Event, []Reject, error), open func(S) (Opened, error)) func() Kind {
+	return sync.OnceValue(func() Kind { return defineOpened(spec, parse, open) })
+}
+
+func defineOpened[S any](spec []byte, parse func(Request) ([]event.Event, []Reject, error), open func(S) (Opened, error)) Kind {
+	k := define(spec, parse)
 	k.Open = func(settings []byte, secrets map[string]secret.String) (Opened, error) {
 		var s S
 		if filled := catalog.Fill(k.Spec, settings); len(filled) > 0 {

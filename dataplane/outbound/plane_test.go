@@ -25,7 +25,7 @@ limits: { batch: { size: 100, bytes: 20 }, rate: { requests: 3, per: 1s } }
 
 func target(t *testing.T, d destination.Destination) *destination.Target {
 	t.Helper()
-	kind := destination.Define([]byte(acme), func(struct{}) (destination.Destination, error) { return d, nil })
+	kind := destination.Define([]byte(acme), func(struct{}) (destination.Destination, error) { return d, nil })()
 	o, err := kind.Open(nil, map[string]secret.String{"id": secret.NewString("client"), "word": secret.NewString("s3cret")})
 	if err != nil {
 		t.Fatal(err)

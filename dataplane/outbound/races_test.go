@@ -100,7 +100,7 @@ func TestLanesOfPartitionsShareOneRefresh(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			v := newGrants(t)
-			kind := destination.Define([]byte(acme), func(struct{}) (destination.Destination, error) { return posts{url: v.URL + "/x"}, nil })
+			kind := destination.Define([]byte(acme), func(struct{}) (destination.Destination, error) { return posts{url: v.URL + "/x"}, nil })()
 			o, err := kind.Open(fmt.Appendf(nil, `{"baseUrl":%q}`, v.URL), map[string]secret.String{"id": secret.NewString("client"), "word": secret.NewString("s3cret")})
 			if err != nil {
 				t.Fatal(err)

@@ -87,7 +87,7 @@ doc: A test.
 base: { any: https://api.example }
 auth: [{ type: oauth2, tokenUrl: "{base}/token", clientId: "{secrets.id}", clientSecret: "{secrets.id}" }]
 secrets: [{ name: id, type: string, title: S }]
-`), func(s based) (destination.Destination, error) { return &s, nil })
+`), func(s based) (destination.Destination, error) { return &s, nil })()
 
 type based struct{ base string }
 

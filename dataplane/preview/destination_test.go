@@ -22,7 +22,7 @@ import (
 
 func TestPreviewShowsWhatWouldBeSent(t *testing.T) {
 	t.Parallel()
-	kinds := []destination.Kind{webhook.Kind}
+	kinds := []destination.Kind{webhook.Kind()}
 	show, err := preview.OpenDestination(kinds, "webhook", []byte(`{"url":"http://127.0.0.1:1/x"}`), map[string]secret.String{"headers": secret.NewString(`{"x-key":"v"}`)},
 		time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
 	if err != nil {
@@ -50,7 +50,7 @@ func TestPreviewShowsWhatWouldBeSent(t *testing.T) {
 
 func TestPreviewTellsWhatADestinationDoesNotTake(t *testing.T) {
 	t.Parallel()
-	show, err := preview.OpenDestination([]destination.Kind{webhook.Kind}, "webhook", []byte(`{"url":"http://127.0.0.1:1/x","events":{"allow":["A*","type:identify"],"deny":["AB"]}}`), nil, time.Time{})
+	show, err := preview.OpenDestination([]destination.Kind{webhook.Kind()}, "webhook", []byte(`{"url":"http://127.0.0.1:1/x","events":{"allow":["A*","type:identify"],"deny":["AB"]}}`), nil, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,10 +76,10 @@ func TestPreviewShowsWhatSinksWrite(t *testing.T) {
 		want     string
 		inside   bool // the body has the event in it
 	}{
-		"kafka": {kafka.Kind, `{"brokers":"broker:9092","topic":"of-{event}","headers":{"source":"weir"},"sasl":"none"}`, nil, "PRODUCE kafka://of-Signed_Up map[key:ada source:weir]", true},
-		"redis": {redis.Kind, `{"address":"127.0.0.1:6379","mode":"list","key":"events"}`, nil, "RPUSH redis://127.0.0.1:6379/0 map[]", false},
-		"amqp":  {amqp.Kind, `{"address":"mq.example:5672","exchange":"x","routingKey":"k.{type}"}`, map[string]secret.String{"username": secret.NewString("u"), "password": secret.NewString("p")}, "PUBLISH amqp://x/k.track map[content-type:application/json delivery-mode:persistent message-id:m1 type:track]", true},
-		"s3":    {s3.Kind, `{"bucket":"lake","prefix":"e/{type}/","compression":"none"}`, map[string]secret.String{"accessKey": secret.NewString("a"), "secretKey": secret.NewString("s")}, "PUT s3://lake/e/track/preview.json map[]", true},
+		"kafka": {kafka.Kind(), `{"brokers":"broker:9092","topic":"of-{event}","headers":{"source":"weir"},"sasl":"none"}`, nil, "PRODUCE kafka://of-Signed_Up map[key:ada source:weir]", true},
+		"redis": {redis.Kind(), `{"address":"127.0.0.1:6379","mode":"list","key":"events"}`, nil, "RPUSH redis://127.0.0.1:6379/0 map[]", false},
+		"amqp":  {amqp.Kind(), `{"address":"mq.example:5672","exchange":"x","routingKey":"k.{type}"}`, map[string]secret.String{"username": secret.NewString("u"), "password": secret.NewString("p")}, "PUBLISH amqp://x/k.track map[content-type:application/json delivery-mode:persistent message-id:m1 type:track]", true},
+		"s3":    {s3.Kind(), `{"bucket":"lake","prefix":"e/{type}/","compression":"none"}`, map[string]secret.String{"accessKey": secret.NewString("a"), "secretKey": secret.NewString("s")}, "PUT s3://lake/e/track/preview.json map[]", true},
 	} {
 		show, err := preview.OpenDestination([]destination.Kind{tc.kind}, typ, []byte(tc.settings), tc.secrets, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
 		if err != nil {

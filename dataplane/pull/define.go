@@ -2,17 +2,22 @@ package pull
 
 import (
 	"encoding/json"
+	"sync"
 
 	"weir/shared/catalog"
 	"weir/shared/fault"
 	"weir/shared/secret"
 )
 
-// Define makes a Kind of a spec.yaml and of what reads the rows of a source with settings
+// Define returns what makes a Kind of a spec.yaml and of what reads the rows of a source with settings
 // S, which the catalog's generator writes. Where S has a method Check, that lists what is
-// wrong with settings and secrets. Define panics when the spec is not right: it is
-// compiled in.
-func Define[S any](spec []byte, open func(S, Deps) Puller) Kind {
+// wrong with settings and secrets. The spec is read once, by the first call, which panics
+// when it is not right: it is compiled in.
+func Define[S any](spec []byte, open func(S, Deps) Puller) func() Kind {
+	return sync.OnceValue(func() Kind { return define(spec, open) })
+}
+
+func define[S any](spec []byte, open func(S, Deps) Puller) Kind {
 	of, err := catalog.Parse(spec)
 	if err != nil {
 		panic(err)

@@ -58,35 +58,51 @@ var stripeSpec []byte
 //go:embed zendesk/spec.yaml
 var zendeskSpec []byte
 
+var (
+	facebookadsKind      = api.Define(facebookadsSpec)
+	githubKind           = api.Define(githubSpec)
+	googleadsKind        = api.Define(googleadsSpec)
+	googleanalytics4Kind = api.Define(googleanalytics4Spec)
+	googlesheetsKind     = api.Define(googlesheetsSpec)
+	hubspotKind          = api.Define(hubspotSpec)
+	intercomKind         = api.Define(intercomSpec)
+	jiraKind             = api.Define(jiraSpec)
+	mailchimpKind        = api.Define(mailchimpSpec)
+	salesforceKind       = api.Define(salesforceSpec)
+	shopifyKind          = api.Define(shopifySpec)
+	stripeKind           = api.Define(stripeSpec)
+	zendeskKind          = api.Define(zendeskSpec)
+)
+
 // All returns the kinds in the order of their names.
 func All() []ingest.Kind {
 	return []ingest.Kind{
-		http.Kind,
-		javascript.Kind,
-		webhook.Kind,
+		http.Kind(),
+		javascript.Kind(),
+		webhook.Kind(),
 	}
 }
 
 // Pulled returns the kinds whose rows are pulled, in the order of their names.
 func Pulled() []pull.Kind {
 	return []pull.Kind{
-		airbyte.Kind,
-		api.Define(facebookadsSpec),
-		api.Define(githubSpec),
-		api.Define(googleadsSpec),
-		api.Define(googleanalytics4Spec),
-		api.Define(googlesheetsSpec),
-		api.Define(hubspotSpec),
-		api.Define(intercomSpec),
-		api.Define(jiraSpec),
-		api.Define(mailchimpSpec),
-		mysql.Kind,
-		postgres.Kind,
-		s3files.Kind,
-		api.Define(salesforceSpec),
-		api.Define(shopifySpec),
-		singer.Kind,
-		api.Define(stripeSpec),
-		api.Define(zendeskSpec),
+		airbyte.Kind(),
+		facebookadsKind(),
+		githubKind(),
+		googleadsKind(),
+		googleanalytics4Kind(),
+		googlesheetsKind(),
+		hubspotKind(),
+		intercomKind(),
+		jiraKind(),
+		mailchimpKind(),
+		mysql.Kind(),
+		postgres.Kind(),
+		s3files.Kind(),
+		salesforceKind(),
+		shopifyKind(),
+		singer.Kind(),
+		stripeKind(),
+		zendeskKind(),
 	}
 }

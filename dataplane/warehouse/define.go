@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"weir/dataplane/layout"
@@ -21,13 +22,17 @@ import (
 // are slow by each load, or bill for it, have a longer one.
 const leastSync = time.Second
 
-// Define makes a Kind from the files spec.yaml, layout.yaml and reserved.txt of its
-// folder and a function that opens it with typed settings. It panics when a file
-// is missing or wrong: they are compiled in. The fields syncEvery, wakeEvery, retention, retentionOf and those of
+// Define returns what makes a Kind from the files spec.yaml, layout.yaml and reserved.txt of
+// its folder and a function that opens it with typed settings. The files are read once, by
+// the first call, which panics when one is missing or wrong: they are compiled in. The fields syncEvery, wakeEvery, retention, retentionOf and those of
 // layout.Options are read for every kind. Settings with a method File name the path
 // that the kind gives to Deps.File; those with a method Check list what a spec cannot
 // refuse.
-func Define[S any](folder fs.FS, open func(context.Context, S, Deps) (Warehouse, error)) Kind {
+func Define[S any](folder fs.FS, open func(context.Context, S, Deps) (Warehouse, error)) func() Kind {
+	return sync.OnceValue(func() Kind { return define(folder, open) })
+}
+
+func define[S any](folder fs.FS, open func(context.Context, S, Deps) (Warehouse, error)) Kind {
 	text, err := fs.ReadFile(folder, "spec.yaml")
 	if err != nil {
 		panic(err)

@@ -14,7 +14,6 @@ import (
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/secret"
-	"weir/shared/worker"
 )
 
 // Column is a column that exists in a warehouse. Type is empty for one of a type
@@ -225,13 +224,4 @@ type Kind struct {
 	Layout *layout.Dialect
 	// Open checks settings and secrets. It makes no connection.
 	Open func(settings []byte, secrets map[string]secret.String) (Opened, error)
-	// Tasks are what an open warehouse runs in processes of its own; their names begin
-	// with the kind's.
-	Tasks worker.Tasks
-}
-
-// Running returns the kind with its tasks.
-func (k Kind) Running(tasks worker.Tasks) Kind {
-	k.Tasks = tasks
-	return k
 }

@@ -23,18 +23,18 @@ import (
 // All returns the kinds in the order of their names.
 func All() []warehouse.Kind {
 	return []warehouse.Kind{
-		azuredatalake.Kind,
-		bq.Kind,
-		clickhouse.Kind,
-		deltalake.Kind,
-		duckdb.Kind,
-		gcsdatalake.Kind,
-		localdatalake.Kind,
-		mssql.Kind,
-		mysql.Kind,
-		postgres.Kind,
-		rs.Kind,
-		s3datalake.Kind,
-		snowflake.Kind,
+		azuredatalake.Kind(),
+		bq.Kind(),
+		clickhouse.Kind(),
+		deltalake.Kind(),
+		duckdb.Kind(),
+		gcsdatalake.Kind(),
+		localdatalake.Kind(),
+		mssql.Kind(),
+		mysql.Kind(),
+		postgres.Kind(),
+		rs.Kind(),
+		s3datalake.Kind(),
+		snowflake.Kind(),
 	}
 }

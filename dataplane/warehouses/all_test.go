@@ -30,9 +30,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	for _, k := range warehouses.All() {
-		k.Tasks.Divert()
-	}
+	warehouses.Tasks().Divert()
 	var err error
 	if server, err = postgrestest.Start(context.Background(), address); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -36,7 +36,7 @@ func BenchmarkDuckDB(b *testing.B) {
 	if _, err := db.Exec(fmt.Sprintf("copy (select %s from range(100000) t(i)) to '%s' (format parquet)", columns, file)); err != nil {
 		b.Fatal(err)
 	}
-	loadtest.Bench(b, duckdb.Kind, setups["duckdb"], func(string, int) {
+	loadtest.Bench(b, duckdb.Kind(), setups["duckdb"], func(string, int) {
 		if _, err := db.Exec(fmt.Sprintf("create or replace table bare as select * from read_parquet('%s')", file)); err != nil {
 			b.Fatal(err)
 		}
@@ -56,7 +56,7 @@ func BenchmarkLocalDatalake(b *testing.B) {
 	if _, err := db.Exec(fmt.Sprintf("copy (select %s from range(100000) t(i)) to '%s' (format parquet)", columns, file)); err != nil {
 		b.Fatal(err)
 	}
-	loadtest.Bench(b, localdatalake.Kind, setups["local_datalake"], func(string, int) {
+	loadtest.Bench(b, localdatalake.Kind(), setups["local_datalake"], func(string, int) {
 		q := fmt.Sprintf("copy (select *, cast(received_at as date) as received_day, hour(received_at) as received_hour from read_parquet('%s')) to '%s' (format parquet, partition_by (received_day, received_hour), overwrite_or_ignore)", file, filepath.Join(dir, "bare"))
 		if _, err := db.Exec(q); err != nil {
 			b.Fatal(err)
@@ -83,7 +83,7 @@ func BenchmarkPostgres(b *testing.B) {
 	for i := range 100_000 {
 		fmt.Fprintf(&lines, "m-%d\t%s\t%s\t%d\t%d.5\ttext of a column\ttrue\t%s\t%d\tx\tyes\tu\tsrc_web\thttp\tdst_test\tduckdb\tOrder Done\torder_done\t%s\ty\n", i, at, at, i, i, at, i, at)
 	}
-	loadtest.Bench(b, postgres.Kind, setups["postgres"], func(string, int) {
+	loadtest.Bench(b, postgres.Kind(), setups["postgres"], func(string, int) {
 		if _, err := conn.PgConn().CopyFrom(ctx, strings.NewReader(lines.String()), "copy bare from stdin"); err != nil {
 			b.Fatal(err)
 		}
@@ -115,7 +115,7 @@ func BenchmarkMySQL(b *testing.B) {
 	lines := twentyLines("2026-01-02 03:04:05.678")
 	driver.RegisterReaderHandler("bare", func() io.Reader { return strings.NewReader(lines) })
 	defer driver.DeregisterReaderHandler("bare")
-	loadtest.Bench(b, mysql.Kind, setups["mysql"], func(string, int) {
+	loadtest.Bench(b, mysql.Kind(), setups["mysql"], func(string, int) {
 		mariadb.exec(b, "load data local infile 'Reader::bare' into table "+name+".bare character set utf8mb4")
 	})
 }
@@ -127,5 +127,5 @@ func BenchmarkClickHouse(b *testing.B) {
 	columns := strings.Replace(twenty(null("String"), null("Int64"), null("Float64"), null("UInt8"), null("FixedString(24)")), "id Nullable(String)", "id String", 1)
 	clickHouse.ask(b, name, "create table bare ("+columns+") engine = ReplacingMergeTree() order by id")
 	lines := "insert into bare format TabSeparated\n" + twentyLines("2026-01-02T03:04:05.678Z")
-	loadtest.Bench(b, clickhouse.Kind, setups["clickhouse"], func(string, int) { clickHouse.ask(b, name, lines) })
+	loadtest.Bench(b, clickhouse.Kind(), setups["clickhouse"], func(string, int) { clickHouse.ask(b, name, lines) })
 }

@@ -467,7 +467,7 @@ func TestBigQueryTells(t *testing.T) {
 	t.Parallel()
 	setup, b := bigSetup(t)
 	test := func() error {
-		o, err := bq.Kind.Open([]byte(setup.Settings), setup.Secrets)
+		o, err := bq.Kind().Open([]byte(setup.Settings), setup.Secrets)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -510,7 +510,7 @@ func TestBigQueryTells(t *testing.T) {
 		if c.credentials != "" {
 			secrets["credentials"] = secret.NewString(c.credentials)
 		}
-		if _, err := bq.Kind.Open([]byte(c.settings), secrets); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := bq.Kind().Open([]byte(c.settings), secrets); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", what, err, c.want)
 		}
 	}

@@ -174,7 +174,7 @@ func openClickHouse(t *testing.T, settings map[string]any, password string, dial
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := clickhouse.Kind.Open(b, map[string]secret.String{"password": secret.NewString(password)})
+	o, err := clickhouse.Kind().Open(b, map[string]secret.String{"password": secret.NewString(password)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +314,7 @@ func mergeClickHouse(t *testing.T, name, table string, keep bool, values map[str
 	if err := blobs.Put(t.Context(), ref, func(out io.Writer) error { return parquet.Write(out, rows) }); err != nil {
 		t.Fatal(err)
 	}
-	o, err := clickhouse.Kind.Open([]byte(`{"host":"ch.example","database":"`+name+`","user":"`+name+`","sslMode":"disable"}`), map[string]secret.String{"password": secret.NewString("hush")})
+	o, err := clickhouse.Kind().Open([]byte(`{"host":"ch.example","database":"`+name+`","user":"`+name+`","sslMode":"disable"}`), map[string]secret.String{"password": secret.NewString("hush")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -335,13 +335,13 @@ func TestDatalakesTell(t *testing.T) {
 		deny  string
 		want  string
 	}{
-		{gcsdatalake.Kind, google, &g.objects, "", ""},
-		{gcsdatalake.Kind, google, &g.objects, "POST", "storage.objects.create"},
-		{gcsdatalake.Kind, google, &g.objects, "GET", "storage.objects.get"},
-		{gcsdatalake.Kind, google, &g.objects, "GET -missing", "storage.objects.list"},
-		{azuredatalake.Kind, azure, &a.objects, "", ""},
-		{azuredatalake.Kind, azure, &a.objects, "PUT", "Create and Write"},
-		{azuredatalake.Kind, azure, &a.objects, "GET", "Read and List"},
+		{gcsdatalake.Kind(), google, &g.objects, "", ""},
+		{gcsdatalake.Kind(), google, &g.objects, "POST", "storage.objects.create"},
+		{gcsdatalake.Kind(), google, &g.objects, "GET", "storage.objects.get"},
+		{gcsdatalake.Kind(), google, &g.objects, "GET -missing", "storage.objects.list"},
+		{azuredatalake.Kind(), azure, &a.objects, "", ""},
+		{azuredatalake.Kind(), azure, &a.objects, "PUT", "Create and Write"},
+		{azuredatalake.Kind(), azure, &a.objects, "GET", "Read and List"},
 	} {
 		c.of.mu.Lock()
 		c.of.deny = c.deny
@@ -357,19 +357,19 @@ func TestDatalakesTell(t *testing.T) {
 	a.deny = ""
 	for token, good := range map[string]bool{"?sv=2026-01-01&sig=hush": true, "sv=2026-01-01&sig=other": false} {
 		azure.Secrets = map[string]secret.String{"sasToken": secret.NewString(token)}
-		err := withOpened(t, azuredatalake.Kind, azure, func(w warehouse.Warehouse) error { return w.Test(t.Context()) })
+		err := withOpened(t, azuredatalake.Kind(), azure, func(w warehouse.Warehouse) error { return w.Test(t.Context()) })
 		if good != (err == nil) || !good && warehouse.CodeOf(err) != warehouse.CodeAuth || err != nil && strings.Contains(err.Error(), "sig=") {
 			t.Errorf("with the signature %s the test says %v", token, err)
 		}
 	}
 	azure.Settings = strings.Replace(azure.Settings, `"files"`, `"other"`, 1)
 	azure.Secrets = map[string]secret.String{"accountKey": secret.NewString(azureKey)}
-	err := withOpened(t, azuredatalake.Kind, azure, func(w warehouse.Warehouse) error { return w.Test(t.Context()) })
+	err := withOpened(t, azuredatalake.Kind(), azure, func(w warehouse.Warehouse) error { return w.Test(t.Context()) })
 	if warehouse.CodeOf(err) != warehouse.CodeUnreachable || !strings.Contains(err.Error(), "there is no container other") {
 		t.Errorf("without a container the test says %v", err)
 	}
 	g.whole = true
-	err = withOpened(t, gcsdatalake.Kind, google, func(w warehouse.Warehouse) error { return w.Test(t.Context()) })
+	err = withOpened(t, gcsdatalake.Kind(), google, func(w warehouse.Warehouse) error { return w.Test(t.Context()) })
 	if warehouse.CodeOf(err) != warehouse.CodeUnreachable || !strings.Contains(err.Error(), "there is no bucket files") {
 		t.Errorf("without a bucket the test says %v", err)
 	}

@@ -71,7 +71,7 @@ func TestDatalakeDays(t *testing.T) {
 			{Name: "id", Native: "string", Type: layout.String}, {Name: "note", Native: "string", Type: layout.String}, prices, {Name: "received_at", Native: "timestamp", Type: layout.Datetime}}}
 		var former []string
 		for range 2 {
-			err := withOpened(t, localdatalake.Kind, s, func(w warehouse.Warehouse) error {
+			err := withOpened(t, localdatalake.Kind(), s, func(w warehouse.Warehouse) error {
 				m, err := w.Merge(ctx, into, files)
 				if m.Rows != rows+1 {
 					t.Errorf("%v: %d rows were merged, want %d", prices, m.Rows, rows+1)

@@ -185,7 +185,7 @@ func TestDatalakeTells(t *testing.T) {
 	t.Parallel()
 	s, _, o := s3Datalake(t)
 	test := func() error {
-		return withOpened(t, s3datalake.Kind, s, func(w warehouse.Warehouse) error { return w.Test(t.Context()) })
+		return withOpened(t, s3datalake.Kind(), s, func(w warehouse.Warehouse) error { return w.Test(t.Context()) })
 	}
 	if err := test(); err != nil {
 		t.Fatal(err)
@@ -243,11 +243,11 @@ func TestDatalakeColumns(t *testing.T) {
 		_, err := w.Merge(ctx, into, nil)
 		return err
 	}
-	err := withOpened(t, s3datalake.Kind, s, func(w warehouse.Warehouse) error { return alter(w, "slow", layout.Float) })
+	err := withOpened(t, s3datalake.Kind(), s, func(w warehouse.Warehouse) error { return alter(w, "slow", layout.Float) })
 	if refusal.Of(err) != refusal.Busy {
 		t.Errorf("a change that another plane's overtook says %v, want busy", err)
 	}
-	err = withOpened(t, s3datalake.Kind, s, func(w warehouse.Warehouse) error {
+	err = withOpened(t, s3datalake.Kind(), s, func(w warehouse.Warehouse) error {
 		if err := alter(w, "next", layout.Float); err != nil {
 			return err
 		}
@@ -260,7 +260,7 @@ func TestDatalakeColumns(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	err = withOpened(t, s3datalake.Kind, s, func(w warehouse.Warehouse) error {
+	err = withOpened(t, s3datalake.Kind(), s, func(w warehouse.Warehouse) error {
 		return w.Alter(ctx, []warehouse.Change{{Table: "order_done", Column: "n", From: layout.Int, To: layout.Float}})
 	})
 	if warehouse.CodeOf(err) != warehouse.CodeSchema {

@@ -513,7 +513,7 @@ func TestDatabricksTells(t *testing.T) {
 	t.Parallel()
 	setup, b := bricksSetup(t)
 	test := func(secrets map[string]secret.String) error {
-		o, err := deltalake.Kind.Open([]byte(setup.Settings), secrets)
+		o, err := deltalake.Kind().Open([]byte(setup.Settings), secrets)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -566,7 +566,7 @@ func TestDatabricksTells(t *testing.T) {
 		`{"host":"h","warehouseId":"w","catalog":"c","clientId":"i"}`: "clientSecret",
 		`{"host":"h","warehouseId":"w","catalog":"a/b"}`:              "catalog",
 	} {
-		if _, err := deltalake.Kind.Open([]byte(settings), nil); err == nil || !strings.Contains(fmt.Sprintf("%+v", err), want) {
+		if _, err := deltalake.Kind().Open([]byte(settings), nil); err == nil || !strings.Contains(fmt.Sprintf("%+v", err), want) {
 			t.Errorf("%s: %v, want %q in it", settings, err, want)
 		}
 	}
@@ -579,7 +579,7 @@ func TestDatabricksWidens(t *testing.T) {
 	setup, b := bricksSetup(t)
 	b.owner("create table pages (id varchar, n bigint)")
 	b.plain["pages"] = true
-	o, err := deltalake.Kind.Open([]byte(setup.Settings), setup.Secrets)
+	o, err := deltalake.Kind().Open([]byte(setup.Settings), setup.Secrets)
 	if err != nil {
 		t.Fatal(err)
 	}

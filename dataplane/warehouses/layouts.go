@@ -9,6 +9,8 @@ import (
 
 	"weir/dataplane/layout"
 	"weir/dataplane/warehouse"
+	"weir/dataplane/warehouses/duckdb"
+	"weir/shared/worker"
 )
 
 // Every folder has the layout of its kind. A folder of these two files alone is a
@@ -16,6 +18,10 @@ import (
 //
 //go:embed */layout.yaml */reserved.txt
 var folders embed.FS
+
+// Tasks returns what open warehouses run in processes of their own; the names begin with the
+// kind's. A process finds its task here without reading a spec.
+func Tasks() worker.Tasks { return duckdb.Tasks }
 
 // Layouts returns the layout of every folder, in the order of their kinds.
 var Layouts = sync.OnceValue(func() []*layout.Dialect {

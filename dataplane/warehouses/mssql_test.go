@@ -700,7 +700,7 @@ func openMSSQL(t *testing.T, s *sqlServer, change map[string]any, password strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := mssql.Kind.Open(b, map[string]secret.String{"password": secret.NewString(password)})
+	o, err := mssql.Kind().Open(b, map[string]secret.String{"password": secret.NewString(password)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -802,7 +802,7 @@ func TestMSSQLEnds(t *testing.T) {
 		cancel() // the sign-in waits now
 		return conn, err
 	}
-	o, err := mssql.Kind.Open([]byte(`{"host":"db.example","database":"d","user":"u","sslMode":"disable"}`), map[string]secret.String{"password": secret.NewString("x")})
+	o, err := mssql.Kind().Open([]byte(`{"host":"db.example","database":"d","user":"u","sslMode":"disable"}`), map[string]secret.String{"password": secret.NewString("x")})
 	if err != nil {
 		t.Fatal(err)
 	}

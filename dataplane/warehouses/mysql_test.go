@@ -145,7 +145,7 @@ func TestMySQLInserts(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	loadtest.Check(t, mysql.Kind, ofMySQL, "calls", "repeat", "values", "refused", "exact")
+	loadtest.Check(t, mysql.Kind(), ofMySQL, "calls", "repeat", "values", "refused", "exact")
 }
 
 // openMySQL opens a database as a user.
@@ -164,7 +164,7 @@ func openMySQL(t *testing.T, settings map[string]any, password, key string, dial
 	if key != "" {
 		secrets["sslKey"] = secret.NewString(key)
 	}
-	o, err := mysql.Kind.Open(b, secrets)
+	o, err := mysql.Kind().Open(b, secrets)
 	if err != nil {
 		t.Fatal(err)
 	}

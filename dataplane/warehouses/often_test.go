@@ -10,7 +10,7 @@ import (
 func TestADestinationIsLoadedAsOftenAsItsSettingsSay(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{"1s": time.Second, "2s": 2 * time.Second, "1h": time.Hour} {
-		o, err := duckdb.Kind.Open([]byte(`{"path":"often.duckdb","syncEvery":"`+text+`"}`), nil)
+		o, err := duckdb.Kind().Open([]byte(`{"path":"often.duckdb","syncEvery":"`+text+`"}`), nil)
 		if err != nil || o.SyncEvery != want {
 			t.Errorf("syncEvery %s: loaded every %v, %v, want %v", text, o.SyncEvery, err, want)
 		}

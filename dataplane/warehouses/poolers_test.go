@@ -44,7 +44,7 @@ func TestPoolers(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			p := pooler(t, mode, "scram-sha-256")
-			loadtest.Check(t, postgres.Kind, func(t testing.TB) loadtest.Setup { return postgresBehind(t, p.Dial) },
+			loadtest.Check(t, postgres.Kind(), func(t testing.TB) loadtest.Setup { return postgresBehind(t, p.Dial) },
 				"calls", "repeat", "evolve", "users", "query", "outside", "exec", "refused")
 			t.Run("beside each other", func(t *testing.T) {
 				t.Parallel()
@@ -57,7 +57,7 @@ func TestPoolers(t *testing.T) {
 // opened opens a Postgres as a setup says, with a password.
 func opened(t *testing.T, s loadtest.Setup) (warehouse.Warehouse, error) {
 	t.Helper()
-	o, err := postgres.Kind.Open([]byte(s.Settings), s.Secrets)
+	o, err := postgres.Kind().Open([]byte(s.Settings), s.Secrets)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func TestPostgresCodes(t *testing.T) {
 		"a write":         {name, "postgres", server.Dial, "create table t (i int)", warehouse.CodeFailed},
 		"two statements":  {name, "postgres", server.Dial, "select 1; commit; create table t (i int)", warehouse.CodeSchema},
 	} {
-		o, err := postgres.Kind.Open([]byte(`{"host":"db","database":"`+c.database+`","user":"`+c.user+`","schema":"weir","sslMode":"disable"}`), map[string]secret.String{})
+		o, err := postgres.Kind().Open([]byte(`{"host":"db","database":"`+c.database+`","user":"`+c.user+`","schema":"weir","sslMode":"disable"}`), map[string]secret.String{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -339,7 +339,7 @@ func TestRedshiftTells(t *testing.T) {
 	t.Parallel()
 	s, r := redshiftSetup(t)
 	test := func() error {
-		o, err := rs.Kind.Open([]byte(s.Settings), s.Secrets)
+		o, err := rs.Kind().Open([]byte(s.Settings), s.Secrets)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -406,7 +406,7 @@ func TestRedshiftSettings(t *testing.T) {
 		"keys and a machine":        {base + `,"machineRole":true,"iamRole":"default"}`, secrets("password", "accessKey"), "accessKey"},
 		"no password":               {base + "}", secrets("accessKey", "secretKey"), "password"},
 	} {
-		_, err := rs.Kind.Open([]byte(c.settings), c.secrets)
+		_, err := rs.Kind().Open([]byte(c.settings), c.secrets)
 		if got := fmt.Sprint(err); (c.want == "") != (err == nil) || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %v, want %q", what, err, c.want)
 		}

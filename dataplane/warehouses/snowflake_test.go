@@ -403,7 +403,7 @@ func TestSnowflakeTells(t *testing.T) {
 	t.Parallel()
 	setup, s := snowSetup(t)
 	test := func(secrets map[string]secret.String) error {
-		o, err := snowflake.Kind.Open([]byte(setup.Settings), secrets)
+		o, err := snowflake.Kind().Open([]byte(setup.Settings), secrets)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -448,7 +448,7 @@ func TestSnowflakeTells(t *testing.T) {
 	if left, err := s.bucket.objects(""); err != nil || len(left) > 0 {
 		t.Errorf("the bucket still has %d objects, error %v", len(left), err)
 	}
-	_, err = snowflake.Kind.Open([]byte(`{"account":"a","user":"u","warehouse":"w","database":"d","bucket":"files","region":"r"}`), map[string]secret.String{"privateKey": secret.NewString("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----")})
+	_, err = snowflake.Kind().Open([]byte(`{"account":"a","user":"u","warehouse":"w","database":"d","bucket":"files","region":"r"}`), map[string]secret.String{"privateKey": secret.NewString("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----")})
 	for _, want := range []string{"secrets.privateKey", "secrets.accessKey", "secrets.secretKey"} {
 		if !strings.Contains(fmt.Sprintf("%+v", err), strings.TrimPrefix(want, "secrets.")) {
 			t.Errorf("settings without keys: %v, want %s in it", err, want)

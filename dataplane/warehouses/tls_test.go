@@ -133,7 +133,7 @@ func TestPostgresTLS(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			o, err := postgres.Kind.Open(b, secrets)
+			o, err := postgres.Kind().Open(b, secrets)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -180,7 +180,7 @@ func TestPostgresCertificates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = postgres.Kind.Open(b, secrets)
+		_, err = postgres.Kind().Open(b, secrets)
 		found := fault.ProblemsOf(err)
 		switch {
 		case c.path == "" && err == nil:

@@ -9,6 +9,7 @@ package mapping
 
 import (
 	"encoding/json"
+	"sync"
 
 	"weir/dataplane/destination"
 	"weir/dataplane/destination/values"
@@ -27,32 +28,33 @@ type Hooks struct {
 	Check func(settings []byte) error
 }
 
-// Define makes a Kind of a spec.yaml with calls. It panics when the spec is not complete,
-// or names a value that hooks do not have: both are compiled in.
-func Define(spec []byte, hooks ...Hooks) destination.Kind {
-	s, err := catalog.Parse(spec)
-	if err != nil {
-		panic(err)
-	}
+// Define returns what makes a Kind of a spec.yaml with calls. The spec is read once, by the
+// first call, which panics when it is not complete, or names a value that hooks do not have:
+// both are compiled in.
+func Define(spec []byte, hooks ...Hooks) func() destination.Kind {
 	var h Hooks
 	if len(hooks) > 0 {
 		h = hooks[0]
 	}
-	if s.Calls == nil {
-		panic("the spec of " + s.Name + " has no calls")
-	}
-	for _, name := range s.Calls.Go {
-		if h.Values[name] == nil {
-			panic("the spec of " + s.Name + " names a value " + name + " that no Go file makes")
-		}
-	}
-	return destination.Define(spec, func(o opened) (destination.Destination, error) {
+	kind := destination.Define(spec, func(o opened) (destination.Destination, error) {
 		if h.Check != nil {
 			if err := h.Check(o.settings); err != nil {
 				return nil, err
 			}
 		}
-		return open(s, o, h)
+		return open(o.spec, o, h)
+	})
+	return sync.OnceValue(func() destination.Kind {
+		k := kind()
+		if k.Spec.Calls == nil {
+			panic("the spec of " + k.Spec.Name + " has no calls")
+		}
+		for _, name := range k.Spec.Calls.Go {
+			if h.Values[name] == nil {
+				panic("the spec of " + k.Spec.Name + " names a value " + name + " that no Go file makes")
+			}
+		}
+		return k
 	})
 }
 
@@ -63,7 +65,7 @@ func Custom(text string) (destination.Kind, error) {
 	if err != nil {
 		return destination.Kind{}, err
 	}
-	kind := Define([]byte(text))
+	kind := Define([]byte(text))()
 	kind.Spec = s
 	return kind, nil
 }
@@ -79,6 +81,7 @@ func New(s catalog.Spec, settings []byte) (destination.Destination, error) {
 
 // opened is what destination.Define reads settings into.
 type opened struct {
+	spec     catalog.Spec
 	settings []byte
 	base     string
 }
@@ -88,6 +91,9 @@ func (o *opened) UnmarshalJSON(text []byte) error {
 	o.settings = append([]byte(nil), text...)
 	return nil
 }
+
+// SetSpec takes the spec that is opened.
+func (o *opened) SetSpec(s catalog.Spec) { o.spec = s }
 
 // SetBase takes the address without a slash at its end.
 func (o *opened) SetBase(address string) { o.base = address }

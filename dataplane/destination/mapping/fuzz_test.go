@@ -28,7 +28,7 @@ func FuzzFiles(f *testing.F) {
 		if err != nil || spec.Calls == nil || len(spec.Calls.Go) > 0 {
 			return
 		}
-		o, err := mapping.Define([]byte(head+lines)).Open([]byte(settings), map[string]secret.String{"key": secret.NewString("k")})
+		o, err := mapping.Define([]byte(head+lines))().Open([]byte(settings), map[string]secret.String{"key": secret.NewString("k")})
 		if err != nil {
 			return
 		}

@@ -39,7 +39,7 @@ var now = time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
 // open opens the destination of a spec that goes on with lines.
 func open(t testing.TB, lines, settings string) destination.Destination {
 	t.Helper()
-	o, err := mapping.Define([]byte(head+lines)).Open([]byte(settings), map[string]secret.String{"key": secret.NewString("k")})
+	o, err := mapping.Define([]byte(head+lines))().Open([]byte(settings), map[string]secret.String{"key": secret.NewString("k")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,7 +100,7 @@ func TestOverridesAreChecked(t *testing.T) {
 		if len(got) == 0 || !strings.HasSuffix(got[0], want) {
 			t.Errorf("%s: %q, want %s", overrides, got, want)
 		}
-		if _, err := mapping.Define([]byte(head+calls)).Open([]byte(settings), map[string]secret.String{"key": secret.NewString("k")}); fault.KindOf(err) != fault.Invalid {
+		if _, err := mapping.Define([]byte(head+calls))().Open([]byte(settings), map[string]secret.String{"key": secret.NewString("k")}); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: opened with %v", overrides, err)
 		}
 	}

@@ -45,7 +45,7 @@ func (listed) Judge(r destination.Request, s destination.Response) []destination
 
 func opened(t *testing.T, more, overrides string) destination.Destination {
 	t.Helper()
-	kind := override.Kind(destination.Define([]byte(spec+more), func(settings) (destination.Destination, error) { return listed{}, nil }))
+	kind := override.Kind(destination.Define([]byte(spec+more), func(settings) (destination.Destination, error) { return listed{}, nil })())
 	o, err := kind.Open([]byte(`{"word":"w","overrides":`+overrides+`}`), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -129,7 +129,7 @@ func TestAnswersOfAmplitude(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStandIn(t, tc.most)
-			got := destinationtest.Send(t, amplitude.Kind, `{"baseUrl":"`+s.url+`"}`, map[string]string{"apiKey": tc.key}, tc.events...)
+			got := destinationtest.Send(t, amplitude.Kind(), `{"baseUrl":"`+s.url+`"}`, map[string]string{"apiKey": tc.key}, tc.events...)
 			if diff := cmp.Diff(tc.want, got) + cmp.Diff(tc.taken, s.taken) + cmp.Diff(tc.codes, s.codes); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
@@ -145,14 +145,14 @@ func TestAFullBatchIsTaken(t *testing.T) {
 	for i := range 1000 {
 		events = append(events, track(i, "ada", `,"text":"`+strings.Repeat("x", 300)+`"`))
 	}
-	got := destinationtest.Send(t, amplitude.Kind, `{"baseUrl":"`+s.url+`/"}`, map[string]string{"apiKey": key}, events...)
+	got := destinationtest.Send(t, amplitude.Kind(), `{"baseUrl":"`+s.url+`/"}`, map[string]string{"apiKey": key}, events...)
 	if slices.ContainsFunc(got, func(line string) bool { return line != "delivered" }) || len(s.codes) != 1 {
 		t.Errorf("%d answers, first line %s", len(s.codes), got[0])
 	}
 }
 
 func BenchmarkBuild(b *testing.B) {
-	o, err := amplitude.Kind.Open(nil, map[string]secret.String{"apiKey": secret.NewString(key)})
+	o, err := amplitude.Kind().Open(nil, map[string]secret.String{"apiKey": secret.NewString(key)})
 	if err != nil {
 		b.Fatal(err)
 	}

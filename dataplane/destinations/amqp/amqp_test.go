@@ -32,7 +32,7 @@ func (b *broker) deps() destination.Deps {
 
 func opened(t testing.TB, settings, word string) destination.Opened {
 	t.Helper()
-	o, err := amqp.Kind.Open([]byte(settings), map[string]secret.String{"username": secret.NewString(username), "password": secret.NewString(word)})
+	o, err := amqp.Kind().Open([]byte(settings), map[string]secret.String{"username": secret.NewString(username), "password": secret.NewString(word)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestSyncs(t *testing.T) {
 
 func TestCases(t *testing.T) {
 	t.Parallel()
-	destinationtest.SinkCases(t, amqp.Kind, ".", func(t testing.TB) destinationtest.Side {
+	destinationtest.SinkCases(t, amqp.Kind(), ".", func(t testing.TB) destinationtest.Side {
 		b := newBroker(t)
 		return destinationtest.Side{Deps: b.deps(), Arrived: func() (lines []string) {
 			for _, m := range b.messages {

@@ -109,7 +109,7 @@ func (s *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *stream) send(stream string, events ...string) []string {
 	s.t.Helper()
-	return destinationtest.Send(s.t, awskinesis.Kind, fmt.Sprintf(`{"stream":%q,"region":"eu-central-1","baseUrl":%q}`, stream, s.URL),
+	return destinationtest.Send(s.t, awskinesis.Kind(), fmt.Sprintf(`{"stream":%q,"region":"eu-central-1","baseUrl":%q}`, stream, s.URL),
 		map[string]string{"accessKey": "made-up-key", "secretKey": "made-up-secret"}, events...)
 }
 
@@ -152,7 +152,7 @@ func TestSyncs(t *testing.T) {
 		}
 		return ""
 	}
-	o, err := awskinesis.Kind.Open(fmt.Appendf(nil, `{"stream":"events","region":"eu-central-1","baseUrl":%q}`, s.URL),
+	o, err := awskinesis.Kind().Open(fmt.Appendf(nil, `{"stream":"events","region":"eu-central-1","baseUrl":%q}`, s.URL),
 		map[string]secret.String{"accessKey": secret.NewString("made-up-key"), "secretKey": secret.NewString("made-up-secret")})
 	if err != nil {
 		t.Fatal(err)
@@ -233,7 +233,7 @@ func TestTheRoleOfTheMachine(t *testing.T) {
 		"keys":    {`{"stream":"events","region":"eu-central-1"}`, keys, nil},
 		"a role":  {`{"stream":"events","region":"eu-central-1","machineRole":true}`, nil, nil},
 	} {
-		_, err := awskinesis.Kind.Open([]byte(tc.settings), tc.secrets)
+		_, err := awskinesis.Kind().Open([]byte(tc.settings), tc.secrets)
 		var got []string
 		for _, p := range fault.ProblemsOf(err) {
 			got = append(got, p.Path)
@@ -243,7 +243,7 @@ func TestTheRoleOfTheMachine(t *testing.T) {
 		}
 	}
 	s := newStream(t)
-	o, err := awskinesis.Kind.Open(fmt.Appendf(nil, `{"stream":"events","region":"eu-central-1","machineRole":true,"baseUrl":%q}`, s.URL), nil)
+	o, err := awskinesis.Kind().Open(fmt.Appendf(nil, `{"stream":"events","region":"eu-central-1","machineRole":true,"baseUrl":%q}`, s.URL), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -113,7 +113,7 @@ func (s *standIn) track(in map[string]json.RawMessage, answer map[string]any) in
 
 func TestAnswersOfBraze(t *testing.T) {
 	t.Parallel()
-	kind := mapping.Define(spec)
+	kind := mapping.Define(spec)()
 	event := func(n int, more string) string {
 		return fmt.Sprintf(`{"messageId":"m%d","type":"track","userId":"u%d","event":"E","properties":{"n":%d%s}}`, n, n, n, more)
 	}

@@ -176,7 +176,7 @@ func TestAnswersOfCustomerIO(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStandIn(t, tc.most)
-			got := destinationtest.Send(t, customerio.Kind, `{"baseUrl":"`+s.url+`","siteId":"site-1"`+tc.settings+`}`, map[string]string{"apiKey": tc.key}, tc.events...)
+			got := destinationtest.Send(t, customerio.Kind(), `{"baseUrl":"`+s.url+`","siteId":"site-1"`+tc.settings+`}`, map[string]string{"apiKey": tc.key}, tc.events...)
 			if diff := cmp.Diff(tc.want, got) + cmp.Diff(tc.taken, s.taken) + cmp.Diff(tc.codes, s.codes); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
@@ -185,7 +185,7 @@ func TestAnswersOfCustomerIO(t *testing.T) {
 }
 
 func BenchmarkBuild(b *testing.B) {
-	o, err := customerio.Kind.Open([]byte(`{"siteId":"s"}`), map[string]secret.String{"apiKey": secret.NewString(key)})
+	o, err := customerio.Kind().Open([]byte(`{"siteId":"s"}`), map[string]secret.String{"apiKey": secret.NewString(key)})
 	if err != nil {
 		b.Fatal(err)
 	}

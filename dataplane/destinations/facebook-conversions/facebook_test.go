@@ -160,7 +160,7 @@ func track(n int, name, traits, properties string) string {
 
 func TestAnswersOfMeta(t *testing.T) {
 	t.Parallel()
-	kind := mapping.Define(spec)
+	kind := mapping.Define(spec)()
 	token, pixel := map[string]string{"accessToken": "made-up-meta-token"}, `"pixelId":"77"`
 	email, plain := `"email":"ada@example.com"`, track(1, "E", `"email":"ada@example.com"`, "")
 	destinationtest.Exchanges(t, kind, standIn, map[string]destinationtest.Exchange{

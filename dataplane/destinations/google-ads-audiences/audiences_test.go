@@ -153,7 +153,7 @@ func (a *audience) answer(r *http.Request, body []byte) (int, string) {
 func standIn() destinationtest.Vendor { return (&audience{members: map[string]bool{}}).answer }
 
 // kind is the kind, whose tokens the stand-in gives.
-var kind = mapping.Define(bytes.Replace(spec, []byte("https://oauth2.googleapis.com/token"), []byte(`"{base}/token"`), 1))
+var kind = mapping.Define(bytes.Replace(spec, []byte("https://oauth2.googleapis.com/token"), []byte(`"{base}/token"`), 1))()
 
 func tokens(refresh string) map[string]string {
 	return map[string]string{"clientId": "made-up-id", "clientSecret": "made-up-secret", "refreshToken": refresh}

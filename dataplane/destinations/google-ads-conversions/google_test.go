@@ -135,7 +135,7 @@ func track(n int, name, traits, properties string) string {
 
 func TestAnswersOfGoogleAds(t *testing.T) {
 	t.Parallel()
-	kind := mapping.Define(bytes.Replace(spec, []byte("https://oauth2.googleapis.com/token"), []byte(`"{base}/token"`), 1))
+	kind := mapping.Define(bytes.Replace(spec, []byte("https://oauth2.googleapis.com/token"), []byte(`"{base}/token"`), 1))()
 	tokens := func(developer, refresh string) map[string]string {
 		return map[string]string{"developerToken": developer, "clientId": "made-up-id", "clientSecret": "made-up-secret", "refreshToken": refresh}
 	}

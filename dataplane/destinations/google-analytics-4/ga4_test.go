@@ -180,7 +180,7 @@ func TestAnswersOfGoogleAnalytics(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStandIn(t, tc.status)
-			got := destinationtest.Send(t, googleanalytics4.Kind, `{"baseUrl":"`+s.url+`",`+tc.settings+`}`, map[string]string{"apiSecret": apiSecret}, tc.events...)
+			got := destinationtest.Send(t, googleanalytics4.Kind(), `{"baseUrl":"`+s.url+`",`+tc.settings+`}`, map[string]string{"apiSecret": apiSecret}, tc.events...)
 			if diff := cmp.Diff(tc.want, got) + cmp.Diff(tc.taken, s.taken) + cmp.Diff(tc.codes, s.codes); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
@@ -202,7 +202,7 @@ func TestWhatGoogleCannotUseIsNotSent(t *testing.T) {
 		track(4, "E", strings.Join(wide, ",")), track(5, "Order Completed", `"products":[1,{"name":""},{"sku":"`+long+`"}]`),
 		`{"messageId":"m6","type":"identify","userId":"ada","traits":{` + strings.Join(wide, ",") + `,"email":"a@b.example"}}`,
 	}
-	got := destinationtest.Send(t, googleanalytics4.Kind, `{"baseUrl":"`+s.url+`","measurementId":"G-12345ABCDE"}`, map[string]string{"apiSecret": apiSecret}, events...)
+	got := destinationtest.Send(t, googleanalytics4.Kind(), `{"baseUrl":"`+s.url+`","measurementId":"G-12345ABCDE"}`, map[string]string{"apiSecret": apiSecret}, events...)
 	want := []string{"dropped google_analytics_4_bad_name", "delivered", "delivered", "delivered", "delivered", "delivered"}
 	if diff := cmp.Diff(want, got) + cmp.Diff(5, len(s.taken)); diff != "" {
 		t.Errorf("taken %q, -want +got\n%s", s.taken, diff)
@@ -212,7 +212,7 @@ func TestWhatGoogleCannotUseIsNotSent(t *testing.T) {
 func TestOneStreamIsNamed(t *testing.T) {
 	t.Parallel()
 	for _, settings := range []string{`{}`, `{"measurementId":"G-12345ABCDE","firebaseAppId":"1:123:ios:abc"}`} {
-		_, err := googleanalytics4.Kind.Open([]byte(settings), map[string]secret.String{"apiSecret": secret.NewString(apiSecret)})
+		_, err := googleanalytics4.Kind().Open([]byte(settings), map[string]secret.String{"apiSecret": secret.NewString(apiSecret)})
 		if fault.KindOf(err) != fault.Invalid || len(fault.ProblemsOf(err)) != 1 || fault.ProblemsOf(err)[0].Path != "settings.measurementId" {
 			t.Errorf("%s: %v, want a problem of settings.measurementId", settings, err)
 		}
@@ -220,7 +220,7 @@ func TestOneStreamIsNamed(t *testing.T) {
 }
 
 func BenchmarkBuild(b *testing.B) {
-	o, err := googleanalytics4.Kind.Open([]byte(`{"measurementId":"G-12345ABCDE"}`), map[string]secret.String{"apiSecret": secret.NewString(apiSecret)})
+	o, err := googleanalytics4.Kind().Open([]byte(`{"measurementId":"G-12345ABCDE"}`), map[string]secret.String{"apiSecret": secret.NewString(apiSecret)})
 	if err != nil {
 		b.Fatal(err)
 	}

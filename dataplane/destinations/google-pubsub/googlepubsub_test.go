@@ -145,7 +145,7 @@ func (p *project) token(w http.ResponseWriter, r *http.Request) {
 
 func (p *project) send(settings string, events ...string) []string {
 	p.t.Helper()
-	return destinationtest.Send(p.t, googlepubsub.Kind, fmt.Sprintf(`{"project":"acme-events","baseUrl":%q%s}`, p.URL, settings),
+	return destinationtest.Send(p.t, googlepubsub.Kind(), fmt.Sprintf(`{"project":"acme-events","baseUrl":%q%s}`, p.URL, settings),
 		map[string]string{"credentials": p.credentials()}, events...)
 }
 
@@ -172,7 +172,7 @@ func TestPublishing(t *testing.T) {
 func TestSyncs(t *testing.T) {
 	t.Parallel()
 	p := newProject(t)
-	o, err := googlepubsub.Kind.Open(fmt.Appendf(nil, `{"project":"acme-events","topic":"weir","baseUrl":%q}`, p.URL), map[string]secret.String{"credentials": secret.NewString(p.credentials())})
+	o, err := googlepubsub.Kind().Open(fmt.Appendf(nil, `{"project":"acme-events","topic":"weir","baseUrl":%q}`, p.URL), map[string]secret.String{"credentials": secret.NewString(p.credentials())})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func TestTheTestAsksForThePermission(t *testing.T) {
 		if tc.credentials != "" {
 			secrets["credentials"] = secret.NewString(tc.credentials)
 		}
-		o, err := googlepubsub.Kind.Open([]byte(tc.settings), secrets)
+		o, err := googlepubsub.Kind().Open([]byte(tc.settings), secrets)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -285,7 +285,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"both":           {`{"project":"acme-events","topic":"b","machineRole":true}`, good, "secrets.credentials"},
 		"the project":    {`{"project":"acme/events","topic":"b"}`, good, "settings.project"},
 	} {
-		_, err := googlepubsub.Kind.Open([]byte(tc.settings), map[string]secret.String{"credentials": secret.NewString(tc.credentials)})
+		_, err := googlepubsub.Kind().Open([]byte(tc.settings), map[string]secret.String{"credentials": secret.NewString(tc.credentials)})
 		problems := fault.ProblemsOf(err)
 		if len(problems) != 1 || problems[0].Path != tc.path || strings.Contains(fmt.Sprint(err, problems), "made-up") {
 			t.Errorf("%s: %v, want a problem of %s", name, problems, tc.path)

@@ -38,7 +38,7 @@ func settings(sheet string) string {
 
 func (s *sheets) opened() destination.Opened {
 	s.t.Helper()
-	o, err := googlesheets.Kind.Open([]byte(settings("It's mine")), map[string]secret.String{"credentials": secret.NewString(credentials())})
+	o, err := googlesheets.Kind().Open([]byte(settings("It's mine")), map[string]secret.String{"credentials": secret.NewString(credentials())})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestContract(t *testing.T) {
 // TestCases has the sheet of each case: people with a column of somebody else's in between.
 func TestCases(t *testing.T) {
 	t.Parallel()
-	destinationtest.SinkCases(t, googlesheets.Kind, ".", func(t testing.TB) destinationtest.Side {
+	destinationtest.SinkCases(t, googlesheets.Kind(), ".", func(t testing.TB) destinationtest.Side {
 		s := newSheets(t, 5, 4, []any{"email", "plan", "note", "score"}, []any{"ada@example.com", "free", "of Eve's", 1.0}, []any{"bob@example.com", "pro", nil, 2.0}, []any{42.0, "free"})
 		if strings.HasSuffix(t.Name(), "/empty") {
 			s = newSheets(t, 1, 1)
@@ -231,7 +231,7 @@ func TestABatchAsksThreeTimes(t *testing.T) {
 func TestEgress(t *testing.T) {
 	t.Parallel()
 	s := newSheets(t, 1, 1)
-	o, err := googlesheets.Kind.Open([]byte(strings.Replace(settings("a"), "http://sheets.example.com", s.URL, 1)),
+	o, err := googlesheets.Kind().Open([]byte(strings.Replace(settings("a"), "http://sheets.example.com", s.URL, 1)),
 		map[string]secret.String{"credentials": secret.NewString(strings.Replace(credentials(), "http://oauth2.example.com", s.URL, 1))})
 	if err != nil {
 		t.Fatal(err)
@@ -271,7 +271,7 @@ func TestAServerThatHangs(t *testing.T) {
 // TestCredentialsThatAreNone are refused when the settings are checked.
 func TestCredentialsThatAreNone(t *testing.T) {
 	t.Parallel()
-	_, err := googlesheets.Kind.Open([]byte(settings("a")), map[string]secret.String{"credentials": secret.NewString("made-up-key")})
+	_, err := googlesheets.Kind().Open([]byte(settings("a")), map[string]secret.String{"credentials": secret.NewString("made-up-key")})
 	if problems := fault.ProblemsOf(err); len(problems) != 1 || problems[0].Path != "secrets.credentials" || strings.Contains(fmt.Sprint(err), "made-up") {
 		t.Errorf("%v", err)
 	}

@@ -29,7 +29,7 @@ func TestWhatCannotBeSentIsRefused(t *testing.T) {
 		`{"url":"https://a.example/","format":"form","body":{"a":"{userId}"},"batch":{"size":2}}`:        "settings.batch",
 		`{"url":"https://a.example/","headers":{"X-Id":"{messageId}"},"batch":{"size":2,"wait":"10ms"}}`: "settings.batch",
 	} {
-		_, err := http.Kind.Open([]byte(settings), nil)
+		_, err := http.Kind().Open([]byte(settings), nil)
 		if !slices.ContainsFunc(fault.ProblemsOf(err), func(p fault.Problem) bool { return p.Path == at }) {
 			t.Errorf("%s: %v, want a problem of %s", settings, err, at)
 		}
@@ -51,7 +51,7 @@ func TestRequestsAreAuthorised(t *testing.T) {
 		"none":             {`"ordered":true`, nil, "Authorization", ""},
 	} {
 		server := destinationtest.NewServer(t)
-		got := destinationtest.Send(t, http.Kind, `{"url":"`+server.URL+`/{userId}",`+tc.settings+`}`, tc.secrets, `{"messageId":"m1","type":"track","userId":"ada"}`)
+		got := destinationtest.Send(t, http.Kind(), `{"url":"`+server.URL+`/{userId}",`+tc.settings+`}`, tc.secrets, `{"messageId":"m1","type":"track","userId":"ada"}`)
 		all := server.Received()
 		if !slices.Equal(got, []string{"delivered"}) || len(all) != 1 || all[0].Header.Get(tc.header) != tc.wantedValue || all[0].Path != "/ada" {
 			t.Errorf("%s: results %v, received %+v", name, got, all)

@@ -134,7 +134,7 @@ func identify(n int, email, traits string) string {
 
 func TestAnswersOfHubSpot(t *testing.T) {
 	t.Parallel()
-	kind := mapping.Define(spec)
+	kind := mapping.Define(spec)()
 	token, events := map[string]string{"accessToken": "made-up-hubspot-token"}, `"events":{"Order Completed":"pe1_order","Gone":"gone"}`
 	group := `{"messageId":"m1","type":"group","userId":"ada","groupId":"g/1","traits":{"name":"Acme"},"context":{"traits":{"email":"Ada@example.com"}}}`
 	track := func(n int, name, properties string) string {

@@ -152,7 +152,7 @@ func (s *standIn) contact(method string, path []string, in map[string]any) (any,
 // the requests that follow it.
 func TestRequestsThatFollow(t *testing.T) {
 	t.Parallel()
-	kind := mapping.Define(spec)
+	kind := mapping.Define(spec)()
 	const (
 		track    = `{"messageId":"m1","type":"track","userId":"ada","event":"E"}`
 		identify = `{"messageId":"m2","type":"identify","userId":"ada","traits":{"email":"a@example.com"}}`

@@ -216,7 +216,7 @@ func TestAnswersOfIterable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStandIn(t, tc.most)
-			got := destinationtest.Send(t, iterable.Kind, `{"baseUrl":"`+s.url+`"`+tc.settings+`}`, map[string]string{"apiKey": tc.key}, tc.events...)
+			got := destinationtest.Send(t, iterable.Kind(), `{"baseUrl":"`+s.url+`"`+tc.settings+`}`, map[string]string{"apiKey": tc.key}, tc.events...)
 			if diff := cmp.Diff(tc.want, got) + cmp.Diff(tc.taken, s.taken) + cmp.Diff(tc.codes, s.codes); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
@@ -225,7 +225,7 @@ func TestAnswersOfIterable(t *testing.T) {
 }
 
 func BenchmarkBuild(b *testing.B) {
-	o, err := iterable.Kind.Open([]byte(`{}`), map[string]secret.String{"apiKey": secret.NewString(key)})
+	o, err := iterable.Kind().Open([]byte(`{}`), map[string]secret.String{"apiKey": secret.NewString(key)})
 	if err != nil {
 		b.Fatal(err)
 	}

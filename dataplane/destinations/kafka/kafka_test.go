@@ -135,7 +135,7 @@ func opened(t testing.TB, settings string, secrets map[string]string) destinatio
 	for name, s := range secrets {
 		given[name] = secret.NewString(s)
 	}
-	o, err := kafka.Kind.Open([]byte(settings), given)
+	o, err := kafka.Kind().Open([]byte(settings), given)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestSyncs(t *testing.T) {
 
 func TestCases(t *testing.T) {
 	t.Parallel()
-	destinationtest.SinkCases(t, kafka.Kind, ".", func(t testing.TB) destinationtest.Side {
+	destinationtest.SinkCases(t, kafka.Kind(), ".", func(t testing.TB) destinationtest.Side {
 		c := newCluster(t)
 		return destinationtest.Side{Deps: c.deps(), Arrived: func() (lines []string) {
 			records := c.read()

@@ -202,7 +202,7 @@ func (s *standIn) subscription(text []byte) (status int, problem, body string) {
 
 func TestAnswersOfKlaviyo(t *testing.T) {
 	t.Parallel()
-	kind := mapping.Define(spec)
+	kind := mapping.Define(spec)()
 	track := func(n int, more string) string {
 		return fmt.Sprintf(`{"messageId":"m%d","type":"track","userId":"ada","event":"E","properties":{"n":%d%s}}`, n, n, more)
 	}
@@ -244,7 +244,7 @@ func TestAnswersOfKlaviyo(t *testing.T) {
 }
 
 func BenchmarkBuild(b *testing.B) {
-	o, err := mapping.Define(spec).Open(nil, map[string]secret.String{"privateApiKey": secret.NewString(key)})
+	o, err := mapping.Define(spec)().Open(nil, map[string]secret.String{"privateApiKey": secret.NewString(key)})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -115,7 +115,7 @@ func track(n int, name, traits, properties string) string {
 
 func TestAnswersOfLinkedIn(t *testing.T) {
 	t.Parallel()
-	kind := mapping.Define(spec)
+	kind := mapping.Define(spec)()
 	token, rules, email := map[string]string{"accessToken": "made-up-linkedin-token"}, `"conversions":{"Order Completed":"104012","E":"9","Gone":"404"}`, `"email":"ada@example.com"`
 	plain := track(1, "E", email, "")
 	destinationtest.Exchanges(t, kind, standIn, map[string]destinationtest.Exchange{

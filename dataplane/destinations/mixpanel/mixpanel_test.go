@@ -206,7 +206,7 @@ func TestAnswersOfMixpanel(t *testing.T) {
 			if tc.secret == "" {
 				secrets = nil
 			}
-			got := destinationtest.Send(t, mixpanel.Kind, `{"token":"tok-1","baseUrl":"`+s.url+`"`+tc.settings+`}`, secrets, tc.events...)
+			got := destinationtest.Send(t, mixpanel.Kind(), `{"token":"tok-1","baseUrl":"`+s.url+`"`+tc.settings+`}`, secrets, tc.events...)
 			if diff := cmp.Diff(tc.want, got) + cmp.Diff(tc.taken, s.taken) + cmp.Diff(tc.codes, s.codes); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
@@ -222,14 +222,14 @@ func TestNoRequestHasTooManyRecords(t *testing.T) {
 	for i := range 500 {
 		events = append(events, fmt.Sprintf(`{"messageId":"m%d","type":"identify","userId":"u%d","traits":{"a":1,"b":1,"c":1,"d":1,"e":1}}`, i, i))
 	}
-	got := destinationtest.Send(t, mixpanel.Kind, `{"token":"tok-1","baseUrl":"`+s.url+`/","setOnce":["a"],"increment":["b"],"union":["c"],"append":["d"]}`, nil, events...)
+	got := destinationtest.Send(t, mixpanel.Kind(), `{"token":"tok-1","baseUrl":"`+s.url+`/","setOnce":["a"],"increment":["b"],"union":["c"],"append":["d"]}`, nil, events...)
 	if slices.ContainsFunc(got, func(line string) bool { return line != "delivered" }) || !slices.Equal(s.codes, []string{"/engage 200", "/engage 200"}) {
 		t.Errorf("answers %v, first line %s", s.codes, got[0])
 	}
 }
 
 func BenchmarkBuild(b *testing.B) {
-	o, err := mixpanel.Kind.Open([]byte(`{"token":"tok-1"}`), nil)
+	o, err := mixpanel.Kind().Open([]byte(`{"token":"tok-1"}`), nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -135,7 +135,7 @@ func track(n int, name, traits, properties string) string {
 
 func TestAnswersOfPinterest(t *testing.T) {
 	t.Parallel()
-	kind := mapping.Define(spec)
+	kind := mapping.Define(spec)()
 	token, account, email := map[string]string{"accessToken": "made-up-pin-token"}, `"adAccountId":"549"`, `"email":"ada@example.com"`
 	plain := track(1, "E", email, "")
 	destinationtest.Exchanges(t, kind, standIn, map[string]destinationtest.Exchange{

@@ -134,7 +134,7 @@ func (d *database) settings(table, more string) string {
 
 func opened(t testing.TB, settings string) destination.Opened {
 	t.Helper()
-	o, err := postgrestable.Kind.Open([]byte(settings), map[string]secret.String{"password": secret.NewString("made-up-password")})
+	o, err := postgrestable.Kind().Open([]byte(settings), map[string]secret.String{"password": secret.NewString("made-up-password")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestContract(t *testing.T) {
 func TestCases(t *testing.T) {
 	t.Parallel()
 	// The cases name a database and a user; each has a database of its own.
-	destinationtest.SinkCases(t, postgrestable.Kind, ".", func(t testing.TB) destinationtest.Side {
+	destinationtest.SinkCases(t, postgrestable.Kind(), ".", func(t testing.TB) destinationtest.Side {
 		d := newDatabase(t)
 		deps := d.deps()
 		dial := deps.Dial
@@ -295,7 +295,7 @@ func TestAnswersOfTheServer(t *testing.T) {
 			}
 		})
 	}
-	if _, err := postgrestable.Kind.Open([]byte(d.settings("x", `,"schema":"weir_sync"`)), nil); len(fault.ProblemsOf(err)) != 1 || fault.ProblemsOf(err)[0].Path != "settings.schema" {
+	if _, err := postgrestable.Kind().Open([]byte(d.settings("x", `,"schema":"weir_sync"`)), nil); len(fault.ProblemsOf(err)) != 1 || fault.ProblemsOf(err)[0].Path != "settings.schema" {
 		t.Errorf("the schema of syncs: %v", err)
 	}
 }

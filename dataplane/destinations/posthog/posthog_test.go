@@ -94,7 +94,7 @@ func (s *standIn) answer(r *http.Request) (int, string) {
 
 func TestAnswersOfPostHog(t *testing.T) {
 	t.Parallel()
-	kind := mapping.Define(spec)
+	kind := mapping.Define(spec)()
 	track := func(n int, more string) string {
 		return fmt.Sprintf(`{"messageId":"m%d","type":"track","userId":"ada","event":"E","properties":{"n":%d%s}}`, n, n, more)
 	}
@@ -129,7 +129,7 @@ func TestAnswersOfPostHog(t *testing.T) {
 }
 
 func BenchmarkBuild(b *testing.B) {
-	o, err := mapping.Define(spec).Open([]byte(`{}`), map[string]secret.String{"apiKey": secret.NewString(key)})
+	o, err := mapping.Define(spec)().Open([]byte(`{}`), map[string]secret.String{"apiKey": secret.NewString(key)})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -120,7 +120,7 @@ func track(n int, name, traits, properties string) string {
 
 func TestAnswersOfReddit(t *testing.T) {
 	t.Parallel()
-	kind := mapping.Define(spec)
+	kind := mapping.Define(spec)()
 	token, pixel, email := map[string]string{"accessToken": "made-up-reddit-token"}, `"pixelId":"a2_1"`, `"email":"ada@example.com"`
 	plain := track(1, "E", email, "")
 	destinationtest.Exchanges(t, kind, standIn, map[string]destinationtest.Exchange{

@@ -101,7 +101,7 @@ func (s *server) stream(key string) (all []id.Event) {
 
 func opened(t testing.TB, settings string) destination.Opened {
 	t.Helper()
-	o, err := redis.Kind.Open([]byte(settings), map[string]secret.String{"password": secret.NewString(password)})
+	o, err := redis.Kind().Open([]byte(settings), map[string]secret.String{"password": secret.NewString(password)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestContract(t *testing.T) {
 
 func TestCases(t *testing.T) {
 	t.Parallel()
-	destinationtest.SinkCases(t, redis.Kind, ".", func(t testing.TB) destinationtest.Side {
+	destinationtest.SinkCases(t, redis.Kind(), ".", func(t testing.TB) destinationtest.Side {
 		s := newServer(t)
 		s.do("set", "taken", "by a text")
 		s.do("hset", "events:ada", "old", "1", "kept", "2")
@@ -225,7 +225,7 @@ func TestAnswersOfTheServer(t *testing.T) {
 			if tc.user != "" {
 				secrets["username"] = secret.NewString(tc.user)
 			}
-			o, err := redis.Kind.Open([]byte(tc.settings), secrets)
+			o, err := redis.Kind().Open([]byte(tc.settings), secrets)
 			if err != nil {
 				t.Fatal(err)
 			}

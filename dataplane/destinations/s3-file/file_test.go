@@ -122,7 +122,7 @@ var keys = map[string]secret.String{"accessKey": secret.NewString("made-up-key")
 
 func (s *store) sink(settings string) destination.Sink {
 	s.t.Helper()
-	o, err := s3file.Kind.Open([]byte(settings), keys)
+	o, err := s3file.Kind().Open([]byte(settings), keys)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func (s *store) sink(settings string) destination.Sink {
 func TestContract(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	o, err := s3file.Kind.Open([]byte(settings("")), keys)
+	o, err := s3file.Kind().Open([]byte(settings("")), keys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestContract(t *testing.T) {
 
 func TestCases(t *testing.T) {
 	t.Parallel()
-	destinationtest.SinkCases(t, s3file.Kind, ".", func(t testing.TB) destinationtest.Side {
+	destinationtest.SinkCases(t, s3file.Kind(), ".", func(t testing.TB) destinationtest.Side {
 		s := newStore(t)
 		return destinationtest.Side{Deps: s.deps(), Arrived: func() (lines []string) {
 			for _, key := range slices.Sorted(maps.Keys(s.files)) {
@@ -266,7 +266,7 @@ func TestRefusalsAreTriedAgain(t *testing.T) {
 func TestEgress(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	o, err := s3file.Kind.Open([]byte(strings.Replace(settings(""), "http://s3.example.com", s.URL, 1)), keys)
+	o, err := s3file.Kind().Open([]byte(strings.Replace(settings(""), "http://s3.example.com", s.URL, 1)), keys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +284,7 @@ func TestEgress(t *testing.T) {
 func TestTheRoleOfTheMachine(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	o, err := s3file.Kind.Open([]byte(settings(`,"machineRole":true`)), nil)
+	o, err := s3file.Kind().Open([]byte(settings(`,"machineRole":true`)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +309,7 @@ func TestTheRoleOfTheMachine(t *testing.T) {
 	if err := test.Test(t.Context()); err != nil {
 		t.Errorf("with keys: %v", err)
 	}
-	if _, err := s3file.Kind.Open([]byte(settings("")), nil); len(fault.ProblemsOf(err)) != 2 {
+	if _, err := s3file.Kind().Open([]byte(settings("")), nil); len(fault.ProblemsOf(err)) != 2 {
 		t.Errorf("without keys and role: %v, want both secrets named", err)
 	}
 }

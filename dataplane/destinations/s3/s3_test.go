@@ -158,7 +158,7 @@ func (s *store) deps() destination.Deps {
 
 func opened(t testing.TB, settings string) destination.Opened {
 	t.Helper()
-	o, err := s3.Kind.Open([]byte(settings), map[string]secret.String{"accessKey": secret.NewString(accessKey), "secretKey": secret.NewString(secretKey)})
+	o, err := s3.Kind().Open([]byte(settings), map[string]secret.String{"accessKey": secret.NewString(accessKey), "secretKey": secret.NewString(secretKey)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestContract(t *testing.T) {
 
 func TestCases(t *testing.T) {
 	t.Parallel()
-	destinationtest.SinkCases(t, s3.Kind, ".", func(t testing.TB) destinationtest.Side {
+	destinationtest.SinkCases(t, s3.Kind(), ".", func(t testing.TB) destinationtest.Side {
 		s := newStore(t)
 		return destinationtest.Side{Deps: s.deps(), Arrived: func() (lines []string) {
 			slices.Sort(s.put)
@@ -251,7 +251,7 @@ func TestRefusalsAreTriedAgain(t *testing.T) {
 		"a prefix with an equals":   {settings(`,"prefix":"year={yyyy}/!(*)/"`), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o, err := s3.Kind.Open([]byte(tc.settings), map[string]secret.String{"accessKey": secret.NewString(accessKey), "secretKey": secret.NewString(secretKey)})
+			o, err := s3.Kind().Open([]byte(tc.settings), map[string]secret.String{"accessKey": secret.NewString(accessKey), "secretKey": secret.NewString(secretKey)})
 			if tc.code == "settings" {
 				if err == nil {
 					t.Error("the settings are taken")
@@ -321,7 +321,7 @@ func TestAStoreThatHangs(t *testing.T) {
 func TestTheRoleOfTheMachine(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	o, err := s3.Kind.Open([]byte(settings(`,"machineRole":true`)), nil)
+	o, err := s3.Kind().Open([]byte(settings(`,"machineRole":true`)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -344,7 +344,7 @@ func TestTheRoleOfTheMachine(t *testing.T) {
 	if err := test.Test(t.Context()); err != nil {
 		t.Errorf("with keys: %v", err)
 	}
-	if _, err := s3.Kind.Open([]byte(settings("")), nil); len(fault.ProblemsOf(err)) != 2 {
+	if _, err := s3.Kind().Open([]byte(settings("")), nil); len(fault.ProblemsOf(err)) != 2 {
 		t.Errorf("without keys and role: %v, want both secrets named", err)
 	}
 }

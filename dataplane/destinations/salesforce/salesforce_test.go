@@ -178,7 +178,7 @@ func (o *org) send(settings string, refresh bool, events ...string) []string {
 	if refresh {
 		secrets["refreshToken"] = "made-up-refresh"
 	}
-	return destinationtest.Send(o.t, salesforce.Kind, fmt.Sprintf(`{"instanceUrl":"https://acme.my.salesforce.com","baseUrl":%q%s}`, o.URL, settings), secrets, events...)
+	return destinationtest.Send(o.t, salesforce.Kind(), fmt.Sprintf(`{"instanceUrl":"https://acme.my.salesforce.com","baseUrl":%q%s}`, o.URL, settings), secrets, events...)
 }
 
 func identify(n int, user, last string) string {
@@ -258,7 +258,7 @@ func TestWhatIsRefused(t *testing.T) {
 		`{"instanceUrl":"http://acme.my.salesforce.com"}`:                                 "settings.instanceUrl",
 		`{"instanceUrl":"https://acme.my.salesforce.com","matchField":"Id = '' OR Name"}`: "settings.matchField",
 	} {
-		_, err := salesforce.Kind.Open([]byte(settings), secrets)
+		_, err := salesforce.Kind().Open([]byte(settings), secrets)
 		problems := fault.ProblemsOf(err)
 		if path == "" && err != nil || path != "" && (len(problems) != 1 || problems[0].Path != path) {
 			t.Errorf("%s: %v, want a problem of %q", settings, err, path)

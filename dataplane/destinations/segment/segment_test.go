@@ -114,7 +114,7 @@ func (s *standIn) answer(r *http.Request) (int, string) {
 
 func TestAnswersOfSegment(t *testing.T) {
 	t.Parallel()
-	kind := mapping.Define(spec)
+	kind := mapping.Define(spec)()
 	track := func(n int, more string) string {
 		return fmt.Sprintf(`{"messageId":"m%d","type":"track","userId":"ada","event":"E","sentAt":"2020-01-01T00:00:00Z","properties":{"n":%d%s}}`, n, n, more)
 	}
@@ -151,7 +151,7 @@ func TestAnswersOfSegment(t *testing.T) {
 }
 
 func BenchmarkBuild(b *testing.B) {
-	o, err := mapping.Define(spec).Open([]byte(`{}`), map[string]secret.String{"writeKey": secret.NewString(key)})
+	o, err := mapping.Define(spec)().Open([]byte(`{}`), map[string]secret.String{"writeKey": secret.NewString(key)})
 	if err != nil {
 		b.Fatal(err)
 	}

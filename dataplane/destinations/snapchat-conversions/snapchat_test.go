@@ -128,7 +128,7 @@ func track(n int, name, traits, properties string) string {
 
 func TestAnswersOfSnapchat(t *testing.T) {
 	t.Parallel()
-	kind := mapping.Define(spec)
+	kind := mapping.Define(spec)()
 	token, asset, email := map[string]string{"accessToken": "made-up-snap-token"}, `"assetId":"px-1"`, `"email":"ada@example.com"`
 	plain := track(1, "Signed Up", email, "")
 	destinationtest.Exchanges(t, kind, standIn, map[string]destinationtest.Exchange{

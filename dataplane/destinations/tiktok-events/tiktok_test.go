@@ -128,7 +128,7 @@ func track(n int, name, traits, properties string) string {
 
 func TestAnswersOfTikTok(t *testing.T) {
 	t.Parallel()
-	kind := mapping.Define(spec)
+	kind := mapping.Define(spec)()
 	token, source, email := map[string]string{"accessToken": "made-up-tiktok-token"}, `"eventSourceId":"C1"`, `"email":"ada@example.com"`
 	plain := track(1, "E", email, "")
 	destinationtest.Exchanges(t, kind, standIn, map[string]destinationtest.Exchange{

@@ -30,7 +30,7 @@ func TestOpenReportsBadInput(t *testing.T) {
 			if tc.headers != "" {
 				secrets["headers"] = secret.NewString(tc.headers)
 			}
-			_, err := webhook.Kind.Open([]byte(tc.settings), secrets)
+			_, err := webhook.Kind().Open([]byte(tc.settings), secrets)
 			for _, p := range fault.ProblemsOf(err) {
 				if p.Path == tc.path && p.Code == tc.code {
 					return
@@ -43,14 +43,14 @@ func TestOpenReportsBadInput(t *testing.T) {
 
 func TestDefaults(t *testing.T) {
 	t.Parallel()
-	o, err := webhook.Kind.Open([]byte(`{"url":"http://127.0.0.1:9999/events"}`), nil)
+	o, err := webhook.Kind().Open([]byte(`{"url":"http://127.0.0.1:9999/events"}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if l := o.Limits; !l.Ordered || l.Concurrency != 16 || l.Timeout != 30*time.Second || l.BatchSize != 1 || l.BatchWait != 0 {
 		t.Errorf("limits = %+v, want ordered, 16, 30 s, single", l)
 	}
-	o, err = webhook.Kind.Open([]byte(`{"url":"http://127.0.0.1:9999/events","ordered":false,"concurrency":3,"batch":{"size":7}}`), nil)
+	o, err = webhook.Kind().Open([]byte(`{"url":"http://127.0.0.1:9999/events","ordered":false,"concurrency":3,"batch":{"size":7}}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func open(t *testing.T, lines string, secrets ...string) destination.Opened {
 		}
 		spec += "- { name: " + name + ", type: " + typ + ", title: S }\n"
 	}
-	kind := destination.Define([]byte(spec+lines), func(struct{}) (destination.Destination, error) { return nothing{}, nil })
+	kind := destination.Define([]byte(spec+lines), func(struct{}) (destination.Destination, error) { return nothing{}, nil })()
 	given := map[string]secret.String{}
 	for i, s := range secrets {
 		given[string(rune('a'+i))] = secret.NewString(s)

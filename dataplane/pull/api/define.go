@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"weir/dataplane/destination"
 	"weir/dataplane/destination/fields"
@@ -35,17 +36,19 @@ import (
 	"weir/shared/secret"
 )
 
-// Define makes a Kind of a spec.yaml with streams. It panics when the spec is not
-// complete: it is compiled in.
-func Define(text []byte) pull.Kind {
-	spec, err := catalog.Parse(text)
-	if err != nil {
-		panic(err)
-	}
-	if spec.Pull == nil {
-		panic("the spec of " + spec.Name + " has no streams")
-	}
-	return kindOf(spec)
+// Define returns what makes a Kind of a spec.yaml with streams. The spec is read once, by
+// the first call, which panics when it is not complete: it is compiled in.
+func Define(text []byte) func() pull.Kind {
+	return sync.OnceValue(func() pull.Kind {
+		spec, err := catalog.Parse(text)
+		if err != nil {
+			panic(err)
+		}
+		if spec.Pull == nil {
+			panic("the spec of " + spec.Name + " has no streams")
+		}
+		return kindOf(spec)
+	})
 }
 
 // Custom makes a Kind of the spec that stands in a workspace. fault.Invalid: the spec is

@@ -317,7 +317,7 @@ func simulate(t *testing.T, seed uint64, pages, spec string) (wrong []string, pe
 	if strings.Contains(spec, "for: rows") {
 		stream, tl.often, tl.calm = "parts", 600, 600 // a request for each row: more changes than it can read otherwise
 	}
-	kind := api.Define([]byte("family: source\nname: tool\ntitle: Tool\ndoc: A test.\nbase: { any: \"https://tool.example\" }\nerrors: { 404: skip, 410: expired }\nstreams:\n  rows:\n    doc: Rows.\n    rows: rows\n    key: id\n" + spec))
+	kind := api.Define([]byte("family: source\nname: tool\ntitle: Tool\ndoc: A test.\nbase: { any: \"https://tool.example\" }\nerrors: { 404: skip, 410: expired }\nstreams:\n  rows:\n    doc: Rows.\n    rows: rows\n    key: id\n" + spec))()
 	opened, err := kind.Open(nil, nil)
 	if err != nil {
 		t.Fatal(err)

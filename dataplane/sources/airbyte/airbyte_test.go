@@ -180,7 +180,7 @@ func open(t *testing.T, mode, settings, credentials string) pull.Puller {
 			t.Fatal(err)
 		}
 	}
-	opened, err := airbyte.Kind.Open([]byte(settings), map[string]secret.String{"credentials": secret.NewString(credentials)})
+	opened, err := airbyte.Kind().Open([]byte(settings), map[string]secret.String{"credentials": secret.NewString(credentials)})
 	if err != nil {
 		t.Fatal(err)
 	}

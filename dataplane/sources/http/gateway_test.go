@@ -52,7 +52,7 @@ func gateway(t *testing.T) (*httptest.Server, *memoryLog, *ingest.Gateway) {
 	t.Helper()
 	s := new(memoryLog)
 	g, err := ingest.New(ingest.Config{
-		Kinds: []ingest.Kind{http.Kind}, Append: s.append, Version: "1.2.3",
+		Kinds: []ingest.Kind{http.Kind()}, Append: s.append, Version: "1.2.3",
 		Source: func(key string) (ingest.Entry, bool) {
 			switch key {
 			case "wk":

@@ -73,7 +73,7 @@ func run(t *testing.T, statements ...string) string {
 func puller(t *testing.T, name, more string) pull.Puller {
 	t.Helper()
 	settings := `{"host":"db.example","database":"` + name + `","user":"` + name + `","sslMode":"disable",` + more + `}`
-	open, err := mysql.Kind.Open([]byte(settings), map[string]secret.String{"password": secret.NewString("hush")})
+	open, err := mysql.Kind().Open([]byte(settings), map[string]secret.String{"password": secret.NewString("hush")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 	for settings, path := range map[string]string{
 		`{}`: "settings.tables", `{"a.b":"x","a_b":"y"}`: "settings.tables.a_b", `{"1":"x"}`: "settings.tables.1",
 	} {
-		_, err := mysql.Kind.Open([]byte(`{"host":"h","database":"d","user":"u","tables":`+settings+`}`), nil)
+		_, err := mysql.Kind().Open([]byte(`{"host":"h","database":"d","user":"u","tables":`+settings+`}`), nil)
 		if err == nil || !strings.Contains(fmt.Sprintf("%+v", err), path) {
 			t.Errorf("%s: %v", settings, err)
 		}

@@ -26,7 +26,7 @@ func BenchmarkReplica(b *testing.B) {
 	}
 	run(`create table things (id bigint primary key, a text, b text, c text, d text, e text, f int, g int, h int, i int, j float8, k float8, l numeric, m boolean, n boolean, o timestamptz, p timestamptz, q date, r text, s text)`)
 	run(`insert into things select i, md5(i::text), md5(i::text), 'c', 'd', 'e' || i, i, i, i, i, i / 7.0, i, i * 1.5, true, false, now(), now(), now()::date, repeat('x', 60), 'y' from generate_series(1, 100000) i`)
-	open, err := postgres.Kind.Open([]byte(`{"host":"db.example","database":"postgres","user":"postgres","sslMode":"disable","replication":"logical","tables":{"things":""}}`), nil)
+	open, err := postgres.Kind().Open([]byte(`{"host":"db.example","database":"postgres","user":"postgres","sslMode":"disable","replication":"logical","tables":{"things":""}}`), nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -66,7 +66,7 @@ func run(t *testing.T, name string, statements ...string) {
 // puller opens a source that reads as the test's own user; more are settings.
 func puller(t *testing.T, name, user, more string) pull.Puller {
 	t.Helper()
-	open, err := postgres.Kind.Open([]byte(`{"host":"db.example","database":"`+name+`","user":"`+user+`","sslMode":"disable",`+more+`}`), nil)
+	open, err := postgres.Kind().Open([]byte(`{"host":"db.example","database":"`+name+`","user":"`+user+`","sslMode":"disable",`+more+`}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

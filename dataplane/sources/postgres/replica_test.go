@@ -51,7 +51,7 @@ var errDied = errors.New("the plane died")
 
 func newPlane(t *testing.T, s *postgrestest.Server, settings string, streams ...string) *plane {
 	t.Helper()
-	open, err := postgres.Kind.Open([]byte(settings), nil)
+	open, err := postgres.Kind().Open([]byte(settings), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -530,14 +530,14 @@ func TestReplicaSaysWhatToDo(t *testing.T) {
 	if p.failed[feed] != nil || p.failed["mine"] != nil || p.failed["full_one"] != nil || len(p.rows["full_one"]) != 1 {
 		t.Error(p.failed, p.rows)
 	}
-	open, err := postgres.Kind.Open([]byte(logical(name, name, settings)), nil)
+	open, err := postgres.Kind().Open([]byte(logical(name, name, settings)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := read(t, open(pull.Deps{Dial: server.s.Dial, Now: time.Now}), feed, nil); !failed(err, pull.CodeRefused, "by a plane alone") {
 		t.Error(err)
 	}
-	if _, err := postgres.Kind.Open([]byte(logical(name, name, `"tables":{"replication":""}`)), nil); err == nil || !strings.Contains(err.Error(), "with its schema") {
+	if _, err := postgres.Kind().Open([]byte(logical(name, name, `"tables":{"replication":""}`)), nil); err == nil || !strings.Contains(err.Error(), "with its schema") {
 		t.Error(err)
 	}
 }

@@ -74,7 +74,7 @@ func zipped(text string) string {
 // open opens a source; more are settings.
 func (s *store) open(address, more string) pull.Puller {
 	s.t.Helper()
-	open, err := s3files.Kind.Open([]byte(`{"bucket":"files","baseUrl":"`+address+`",`+more+`}`), map[string]secret.String{"accessKey": secret.NewString("a"), "secretKey": secret.NewString("b")})
+	open, err := s3files.Kind().Open([]byte(`{"bucket":"files","baseUrl":"`+address+`",`+more+`}`), map[string]secret.String{"accessKey": secret.NewString("a"), "secretKey": secret.NewString("b")})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -338,10 +338,10 @@ func TestTheRoleOfTheMachineReads(t *testing.T) {
 	s := newStore(t)
 	s.put("orders/a.jsonl", `{"id":1}`)
 	settings := []byte(`{"bucket":"files","baseUrl":"` + s.address + `","machineRole":true,"files":{"orders":"orders/"}}`)
-	if _, err := s3files.Kind.Open([]byte(strings.Replace(string(settings), "true", "false", 1)), nil); err == nil {
+	if _, err := s3files.Kind().Open([]byte(strings.Replace(string(settings), "true", "false", 1)), nil); err == nil {
 		t.Error("it opens without keys")
 	}
-	open, err := s3files.Kind.Open(settings, nil)
+	open, err := s3files.Kind().Open(settings, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -185,7 +185,7 @@ func install(t *testing.T, manifest string, files map[string]string) *connector.
 // puller opens a source.
 func puller(t *testing.T, f *connector.Folder, settings string) pull.Puller {
 	t.Helper()
-	open, err := singer.Kind.Open([]byte(settings), map[string]secret.String{"credentials": secret.NewString(`{"Token":"made-up"}`)})
+	open, err := singer.Kind().Open([]byte(settings), map[string]secret.String{"credentials": secret.NewString(`{"Token":"made-up"}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func puller(t *testing.T, f *connector.Folder, settings string) pull.Puller {
 // is in the warehouse, no row is deleted, and the stream is soon read on.
 func TestVersionsInAPlaneOfSeveralProcesses(t *testing.T) {
 	t.Parallel()
-	open, err := singer.Kind.Open([]byte(settings), map[string]secret.String{"credentials": secret.NewString(`{"Token":"made-up"}`)})
+	open, err := singer.Kind().Open([]byte(settings), map[string]secret.String{"credentials": secret.NewString(`{"Token":"made-up"}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +245,7 @@ func TestATapThatGivesVersions(t *testing.T) {
 		version string
 	}
 	rows, asked := map[string]state{}, 0
-	open, err := singer.Kind.Open([]byte(settings), map[string]secret.String{"credentials": secret.NewString(`{"Token":"made-up"}`)})
+	open, err := singer.Kind().Open([]byte(settings), map[string]secret.String{"credentials": secret.NewString(`{"Token":"made-up"}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -568,7 +568,7 @@ func TestWhatCannotBePulledSaysWhy(t *testing.T) {
 			t.Errorf("%s: %v, want %s", settings, err, want)
 		}
 	}
-	if _, err := singer.Kind.Open([]byte(`{"connector":"it","config":"[1]","streams":{"a":""}}`), nil); err == nil || !strings.Contains(fmt.Sprint(err), "problems") {
+	if _, err := singer.Kind().Open([]byte(`{"connector":"it","config":"[1]","streams":{"a":""}}`), nil); err == nil || !strings.Contains(fmt.Sprint(err), "problems") {
 		t.Errorf("a configuration that is no object: %v", err)
 	}
 }

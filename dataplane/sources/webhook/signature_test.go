@@ -20,13 +20,13 @@ import (
 // and counts what it keeps.
 func gateway(t *testing.T, settings, key string) (string, *atomic.Int64) {
 	t.Helper()
-	opened, err := webhook.Kind.Open([]byte(settings), map[string]secret.String{"signingKey": secret.NewString(key)})
+	opened, err := webhook.Kind().Open([]byte(settings), map[string]secret.String{"signingKey": secret.NewString(key)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	kept := new(atomic.Int64)
 	g, err := ingest.New(ingest.Config{
-		Kinds: []ingest.Kind{webhook.Kind}, Version: "1.2.3",
+		Kinds: []ingest.Kind{webhook.Kind()}, Version: "1.2.3",
 		Append: func(_ context.Context, events []event.Event) error { kept.Add(int64(len(events))); return nil },
 		Source: func(string) (ingest.Entry, bool) {
 			return ingest.Entry{Workspace: "ws_a", Source: "src_a", Name: "hooks", Type: "webhook", Opened: opened}, true

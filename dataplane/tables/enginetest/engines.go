@@ -29,9 +29,7 @@ type Engines struct {
 // Main runs a binary's tests with its engines, and is a worker where the binary was
 // started as one.
 func (e *Engines) Main(m *testing.M) {
-	for _, k := range warehouses.All() {
-		k.Tasks.Divert()
-	}
+	warehouses.Tasks().Divert()
 	code := m.Run()
 	if e.server != nil {
 		if err := e.server.Close(); err != nil {

@@ -23,7 +23,7 @@ import (
 
 // TestMain makes the test binary a worker when a query starts it as one.
 func TestMain(m *testing.M) {
-	duckdb.Kind.Tasks.Divert()
+	duckdb.Tasks.Divert()
 	os.Exit(m.Run())
 }
 
@@ -33,7 +33,7 @@ func open(t *testing.T, dir, path string) (warehouse.Warehouse, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := duckdb.Kind.Open(settings, map[string]secret.String{})
+	o, err := duckdb.Kind().Open(settings, map[string]secret.String{})
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func TestAFileOfTheReleaseBeforeIsMoved(t *testing.T) {
 	if err := os.Rename(filepath.Join(dir, "warehouses", "ws_test", "x.duckdb"), filepath.Join(dir, "x.duckdb")); err != nil {
 		t.Fatal(err)
 	}
-	opened, err := duckdb.Kind.Open([]byte(`{"path":"./x.duckdb"}`), nil)
+	opened, err := duckdb.Kind().Open([]byte(`{"path":"./x.duckdb"}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestSettingsRefuseWhatIsNoNameInTheWorkspacesFolder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = duckdb.Kind.Open(settings, nil)
+		_, err = duckdb.Kind().Open(settings, nil)
 		if ps := fault.ProblemsOf(err); len(ps) != 1 || ps[0].Path != "settings.path" {
 			t.Errorf("path %q: %v, want one problem of settings.path", path, err)
 		}
@@ -159,7 +159,7 @@ func TestNamesAreNeverStatements(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			o, err := duckdb.Kind.Open(settings, nil)
+			o, err := duckdb.Kind().Open(settings, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -16,7 +16,7 @@ import (
 var folder embed.FS
 
 // Kind is the kind duckdb.
-var Kind = warehouse.Define(folder, open).Running(tasks)
+var Kind = warehouse.Define(folder, open)
 
 // fileType is DuckDB's files. Source: the storage format's header, a checksum of 8
 // bytes and then the magic bytes, in

@@ -10,8 +10,8 @@ import (
 	"weir/shared/worker"
 )
 
-// tasks is nothing here.
-var tasks worker.Tasks
+// Tasks is nothing here.
+var Tasks worker.Tasks
 
 // Supported says whether this build can open DuckDB files.
 const Supported = false

@@ -20,9 +20,9 @@ import (
 // task is the name under which a program runs serve in a worker process.
 const task = "duckdb"
 
-// tasks are what runs in processes of their own: a customer's SQL takes memory
+// Tasks are what runs in processes of their own: a customer's SQL takes memory
 // beside DuckDB's own limit of it, and may end the process that it runs in.
-var tasks = worker.Tasks{task: serve, sessionTask: serveSession}
+var Tasks = worker.Tasks{task: serve, sessionTask: serveSession}
 
 // limits of the process of one statement. While it runs it has the file, so loads
 // wait for it; who asks gives it a deadline, and the limit of processor time is for

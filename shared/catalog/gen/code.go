@@ -26,15 +26,19 @@ var goTypes = map[catalog.Type]string{
 
 // listFile writes the list of a family's kinds. Those of plain are their spec.yaml alone.
 func listFile(f family, specs []catalog.Spec, plain map[string]bool) ([]byte, error) {
-	var b, embedded, kinds, pulled bytes.Buffer
+	var b, embedded, defined, kinds, pulled bytes.Buffer
+	embed := func(s catalog.Spec, room string) {
+		fmt.Fprintf(&embedded, "//go:embed %s/spec.yaml\nvar %sSpec []byte\n\n", s.Name, packageName(s))
+		fmt.Fprintf(&defined, "\t%sKind = %s.Define(%sSpec)\n", packageName(s), room, packageName(s))
+	}
 	imports := []string{`"weir/dataplane/` + f.contract + `"`}
 	if f.family == catalog.Destinations {
 		imports = append(imports, `"weir/dataplane/destination/override"`)
 	}
 	for _, s := range specs {
 		if s.Pull != nil && plain[s.Name] {
-			fmt.Fprintf(&embedded, "//go:embed %s/spec.yaml\nvar %sSpec []byte\n\n", s.Name, packageName(s))
-			fmt.Fprintf(&pulled, "\t\tapi.Define(%sSpec),\n", packageName(s))
+			embed(s, "api")
+			fmt.Fprintf(&pulled, "\t\t%sKind(),\n", packageName(s))
 			continue
 		}
 		if !plain[s.Name] {
@@ -47,11 +51,11 @@ func listFile(f family, specs []catalog.Spec, plain map[string]bool) ([]byte, er
 				alias = packageName(s) + " "
 			}
 			imports = append(imports, alias+`"weir/dataplane/`+f.folder+"/"+s.Name+`"`)
-			fmt.Fprintf(into, "\t\t%s.Kind,\n", packageName(s))
+			fmt.Fprintf(into, "\t\t%s.Kind(),\n", packageName(s))
 			continue
 		}
-		fmt.Fprintf(&embedded, "//go:embed %s/spec.yaml\nvar %sSpec []byte\n\n", s.Name, packageName(s))
-		fmt.Fprintf(&kinds, "\t\tmapping.Define(%sSpec),\n", packageName(s))
+		embed(s, "mapping")
+		fmt.Fprintf(&kinds, "\t\t%sKind(),\n", packageName(s))
 	}
 	b.WriteString(header)
 	fmt.Fprintf(&b, "// Package %s lists every kind of %s of this build.\npackage %s\n\nimport (\n", f.folder, f.family, f.folder)
@@ -64,7 +68,7 @@ func listFile(f family, specs []catalog.Spec, plain map[string]bool) ([]byte, er
 	if pulled.Len() > 0 {
 		imports = append(imports, `"weir/dataplane/pull"`)
 	}
-	if bytes.Contains(pulled.Bytes(), []byte("api.Define")) {
+	if bytes.Contains(defined.Bytes(), []byte("api.Define")) {
 		imports = append(imports, `"weir/dataplane/pull/api"`)
 	}
 	slices.SortFunc(imports, func(a, b string) int {
@@ -75,6 +79,9 @@ func listFile(f family, specs []catalog.Spec, plain map[string]bool) ([]byte, er
 	}
 	b.WriteString(")\n\n")
 	b.Write(embedded.Bytes())
+	if defined.Len() > 0 {
+		fmt.Fprintf(&b, "var (\n%s)\n\n", defined.Bytes())
+	}
 	before, behind := "", ""
 	if f.family == catalog.Destinations {
 		before, behind = "override.All(", ")"

@@ -54,7 +54,7 @@ func TestGeneratedFilesFollowTheSpecs(t *testing.T) {
 	files := map[string][]string{
 		filepath.Join(destinations, "hook", "settings.gen.go"):       {"package hook", "BaseURL string", "*SettingsBatch", "catalog.Duration", "Token secret.String", "// BaseURL: Where it goes.", "CodeListFull = \"hook_list_full\" // the list is full"},
 		filepath.Join(destinations, "a-b-4", "settings.gen.go"):      {"package ab4\n", "CodeListFull = \"a_b_4_list_full\""},
-		filepath.Join(destinations, "all.gen.go"):                    {"package destinations", "[]destination.Kind", "aaa.Kind,\n\t\thook.Kind", "ab4 \"weir/dataplane/destinations/a-b-4\"", "\t\tab4.Kind,"},
+		filepath.Join(destinations, "all.gen.go"):                    {"package destinations", "[]destination.Kind", "aaa.Kind(),\n\t\thook.Kind", "ab4 \"weir/dataplane/destinations/a-b-4\"", "\t\tab4.Kind(),"},
 		filepath.Join(root, "shared", "catalog", "catalog.gen.json"): {`"name": "aaa"`, `"name": "hook"`, `"name": "hook_list_full"`},
 	}
 	first := map[string][]byte{}
