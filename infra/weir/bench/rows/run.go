@@ -148,7 +148,7 @@ func peak(ctx context.Context, pid int) (stop func() float64) {
 	return func() float64 { cancel(); wg.Wait(); return float64(most) }
 }
 
-// arriving asks the ledger until all events are delivered, or none was for Stall.
+// arriving asks the ledger until all events are delivered, or none was for longer than one load takes.
 func (c *Config) arriving(ctx context.Context, data string, want int64, began time.Time) (arrived int64, took time.Duration, err error) {
 	moved := time.Now()
 	for {
@@ -169,7 +169,7 @@ func (c *Config) arriving(ctx context.Context, data string, want int64, began ti
 		if arrived >= want {
 			return arrived, took, nil
 		}
-		if time.Since(moved) > c.Stall {
+		if time.Since(moved) > c.Stall+startTime {
 			return arrived, took, failed
 		}
 		select {
