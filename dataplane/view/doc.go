@@ -25,8 +25,8 @@
 //	GET  /v1/arrivals                                                   ledger:read, what came to sources, from view/arrivals
 //	GET  /v1/ledgers                                                    ledger:read, of several workspaces
 //	GET  /v1/live?source=&destination=&stage=&outcome=&search=          live:read
-//	GET  /v1/parked?destination=&limit=&cursor=                         parked:read
-//	GET  /v1/quarantine?source=&limit=&cursor=                          quarantine:read
+//	GET  /v1/parked?source=&destination=&limit=&cursor=                 parked:read
+//	GET  /v1/quarantine?source=&destination=&limit=&cursor=             quarantine:read
 //	GET  /v1/dead?source=&destination=&code=&limit=&cursor=             dead:read
 //	POST /v1/jobs/redrive  {"source","destination","places","code","all","rate","retransform","preview"}  dead:redrive
 //	POST /v1/jobs/discard  {"source","destination","places","code","all","rate","preview"}                dead:discard

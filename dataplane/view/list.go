@@ -66,11 +66,17 @@ func (v *View) parked(c *endpoint.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	from := id.Source("") // "" is whichever
+	if named := c.URL.Query().Get("source"); named != "" {
+		if from, err = v.sourceNamed(c, named); err != nil {
+			return nil, err
+		}
+	}
 	var filters []ListFilter
 	for _, d := range v.destinations(c, only, func(b ledger.Row) bool { return b.Parked > 0 }) {
 		filters = append(filters, ListFilter{Workspace: c.Grant.Workspace, Destination: d})
 	}
-	return v.listAll(c, v.cfg.Parked, filters)
+	return v.listAll(c, v.cfg.Parked, filters, func(e Listed) bool { return from == "" || e.Event.Source == from })
 }
 
 func (v *View) quarantine(c *endpoint.Call) (any, error) {
@@ -84,15 +90,19 @@ func (v *View) quarantine(c *endpoint.Call) (any, error) {
 			return nil, err
 		}
 	}
+	to, err := v.destinationOf(c)
+	if err != nil {
+		return nil, err
+	}
 	var filters []ListFilter
 	for _, s := range v.quarantined(c, only) {
 		filters = append(filters, ListFilter{Workspace: c.Grant.Workspace, Source: s})
 	}
-	return v.listAll(c, v.cfg.Quarantine, filters)
+	return v.listAll(c, v.cfg.Quarantine, filters, func(e Listed) bool { return to == "" || e.Destination == to })
 }
 
-// listAll makes a page of what logs have for the filters, in their order.
-func (v *View) listAll(c *endpoint.Call, logs []Lister, filters []ListFilter) (any, error) {
+// listAll makes a page of what logs have for the filters and is wanted, in their order.
+func (v *View) listAll(c *endpoint.Call, logs []Lister, filters []ListFilter, wanted func(Listed) bool) (any, error) {
 	limit, from, err := pageOf(c)
 	if err != nil {
 		return nil, err
@@ -117,7 +127,7 @@ func (v *View) listAll(c *endpoint.Call, logs []Lister, filters []ListFilter) (a
 					return nil, fmt.Errorf("list events of partition %d: %w", p, err)
 				}
 				for _, e := range found {
-					if size += len(e.Event.JSON); covers(c, e) {
+					if size += len(e.Event.JSON); covers(c, e) && wanted(e) {
 						items = append(items, v.listItem(p, e))
 					}
 				}

@@ -80,6 +80,9 @@ func TestListedEventsComeInPagesOfWhatTheCapabilityCovers(t *testing.T) {
 	}{
 		"parked":                      {"/v1/parked?", capability.ReadParked, nil, []string{"0/1/0 web hook", "0/3/0 web hook", "1/9/7 web hook", "0/2/0 app lake"}},
 		"parked of one":               {"/v1/parked?destination=lake&", capability.ReadParked, nil, []string{"0/2/0 app lake"}},
+		"parked of one source":        {"/v1/parked?source=app&", capability.ReadParked, nil, []string{"0/2/0 app lake"}},
+		"parked of a connection":      {"/v1/parked?source=web&destination=lake&", capability.ReadParked, nil, nil},
+		"quarantined for one":         {"/v1/quarantine?destination=lake&", capability.ReadQuarantine, nil, []string{"0/2/0 app lake"}},
 		"parked, some destinations":   {"/v1/parked?", capability.ReadParked, one, []string{"0/2/0 app lake"}},
 		"parked, some sources":        {"/v1/parked?", capability.ReadParked, app, []string{"0/2/0 app lake"}},
 		"parked of a stranger":        {"/v1/parked?destination=dst_z&", capability.ReadParked, nil, nil},

@@ -24,11 +24,12 @@ type floor struct {
 var floors = []floor{
 	{[]string{"weir/shared/delay", "weir/shared/id", "weir/shared/fault", "weir/shared/processors", "weir/shared/script/builtin", "weir/migrations", "weir/web"}, nil},
 	{[]string{"weir/shared/certificate", "weir/shared/durable", "weir/shared/egress", "weir/shared/filter", "weir/shared/proxy"}, []string{"weir/shared/fault"}},
-	{[]string{"weir/shared/catalog"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/filter", "weir/shared/catalog/calls", "weir/shared/catalog/duration", "weir/shared/catalog/objects", "weir/shared/catalog/person", "weir/shared/catalog/requests", "weir/shared/catalog/streams"}},
+	{[]string{"weir/shared/catalog"}, []string{"weir/shared/id", "weir/shared/fault", "weir/shared/filter", "weir/shared/catalog/calls", "weir/shared/catalog/duration", "weir/shared/catalog/form", "weir/shared/catalog/objects", "weir/shared/catalog/person", "weir/shared/catalog/requests", "weir/shared/catalog/streams"}},
 	{[]string{"weir/shared/catalog/person"}, []string{"weir/shared/fault"}},
 	{[]string{"weir/shared/catalog/streams"}, []string{"weir/shared/fault", "weir/shared/catalog/document", "weir/shared/catalog/streams/word"}},
 	{[]string{"weir/shared/catalog/streams/word"}, nil},
 	{[]string{"weir/shared/catalog/calls/reference"}, nil},
+	{[]string{"weir/shared/catalog/form"}, []string{"weir/shared/fault"}},
 	{[]string{"weir/shared/catalog/objects"}, []string{"weir/shared/fault"}},
 	{[]string{"weir/shared/catalog/calls"}, []string{"weir/shared/fault", "weir/shared/catalog/calls/reference", "weir/shared/catalog/document", "weir/shared/catalog/ecommerce"}},
 	{[]string{"weir/shared/catalog/document"}, []string{"weir/shared/fault", "weir/shared/catalog/duration"}},

@@ -171,7 +171,7 @@ func Digest(s Spec) string {
 	for i := range s.Streams {
 		s.Streams[i] = streams.Outline{Name: s.Streams[i].Name}
 	}
-	s.Base, s.Auth, s.Limits, s.Objects, s.Models, s.StandIn, s.Setup = nil, nil, nil, nil, false, "", nil
+	s.Base, s.Auth, s.Limits, s.Objects, s.Models, s.StandIn, s.Setup, s.Form = nil, nil, nil, nil, false, "", nil, nil
 	b, err := json.Marshal(s) // maps within defaults are written in the order of their keys
 	if err != nil {
 		panic("a spec that cannot be JSON: " + err.Error()) // Parse and All give none
@@ -225,7 +225,9 @@ func checkSpec(s Spec) []fault.Problem {
 	c.specStreamsOf(s)
 	c.specObjects(s)
 	c.specOverrides(s)
-	return c.problems
+	return append(c.problems, s.Form.Check(func(n string) bool {
+		return slices.ContainsFunc(slices.Concat(s.Fields, s.Secrets), func(f Field) bool { return f.Name == n })
+	})...)
 }
 
 // specSentTo wants the fields of a kind with secrets that can say where they are

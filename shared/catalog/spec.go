@@ -9,6 +9,7 @@ import (
 
 	"weir/shared/catalog/calls"
 	"weir/shared/catalog/duration"
+	"weir/shared/catalog/form"
 	"weir/shared/catalog/objects"
 	"weir/shared/catalog/requests"
 	"weir/shared/catalog/streams"
@@ -50,10 +51,9 @@ type Spec struct {
 
 	Objects []objects.Object `json:"objects,omitempty" yaml:"objects"` // of destinations: what syncs keep in them
 	Models  bool             `json:"models,omitempty" yaml:"models"`   // of warehouses: their tables and queries may be models
-	// StandIn is what a kind was proven against where no server of the vendor's was there:
-	// pages say so. Empty: the vendor's own.
-	StandIn string   `json:"standIn,omitempty" yaml:"standIn"`
-	Setup   []string `json:"setup,omitempty" yaml:"setup"` // what people do before, each a sentence or statements
+	StandIn string           `json:"standIn,omitempty" yaml:"standIn"` // what stood in for the vendor's server in its proof, which pages say; "" for none
+	Setup   []string         `json:"setup,omitempty" yaml:"setup"`     // what people do before, each a sentence or statements
+	Form    *form.Form       `json:"form,omitempty" yaml:"form"`       // nil: settings stand as they say themselves
 
 	// Overrides is where the setting overrides reaches, of destinations that Go code builds
 	// requests of; nil: in a body that is of one event, or each element of one that is a list.

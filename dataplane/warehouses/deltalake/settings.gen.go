@@ -24,7 +24,7 @@ type Settings struct {
 	// Volume: The volume of the schema that holds files on their way.
 	Volume string `json:"volume"`
 
-	// ClientID: The application id of a service principal, whose secret is clientSecret. Without it the secret token signs in.
+	// ClientID: The application id of a service principal, which signs in with its client secret.
 	ClientID string `json:"clientId"`
 
 	// SyncEvery: How long rows gather before a load. A SQL warehouse bills from its start until it stops by itself.

@@ -2407,6 +2407,22 @@ export interface components {
             standIn?: string;
             /** @description What people do before they use it */
             setup?: string[];
+            /** @description How its settings and secrets stand in a form. Absent, those that are required stand in the open */
+            form?: {
+                /** @description Fields that stand in the open though they may be left out */
+                open?: string[];
+                /** @description Fields and secrets of which some are needed: those of one way */
+                choices?: {
+                    /** @description A sentence: which are needed */
+                    doc: string;
+                    /** @description The ways; what belongs together */
+                    of: string[][];
+                }[];
+                /** @description By a field of the type map the titles of its names and of its values */
+                columns?: {
+                    [key: string]: string[];
+                };
+            };
             /** @description Where in the body of requests the setting overrides reaches, of destinations that Go code builds requests of */
             overrides?: {
                 /** @description The list in the body whose elements are made of events */

@@ -53,9 +53,9 @@ const calls: Record<string, string> = {
 /** What a call may ask for: the names in its query, or in its body. */
 const fields: Record<string, string[]> = {
   "GET /v1/live": ["source", "destination", "stage", "outcome", "search"],
-  "GET /v1/parked": ["destination", "limit", "cursor"],
+  "GET /v1/parked": ["source", "destination", "limit", "cursor"],
   "GET /v1/dead": ["source", "destination", "code", "limit", "cursor"],
-  "GET /v1/quarantine": ["source", "limit", "cursor"],
+  "GET /v1/quarantine": ["source", "destination", "limit", "cursor"],
   "POST /v1/jobs/redrive": ["source", "destination", "places", "code", "all", "rate", "retransform", "preview"],
   "POST /v1/jobs/discard": ["source", "destination", "places", "code", "all", "rate", "preview"],
   "POST /v1/jobs/replay": ["source", "destination", "places", "code", "all", "rate"],

@@ -111,6 +111,7 @@ export function Select({
         id={id}
         value={value}
         onChange={(e) => onChange(e.target.value)}
+        aria-invalid={problem ? true : undefined}
         aria-describedby={described(id, common)}
         className={`${box} h-9 ${edge(problem)}`}
       >
@@ -128,11 +129,13 @@ export function Select({
 export function Check({
   label,
   hint,
+  problem,
   checked,
   onChange,
 }: {
   label: ReactNode;
   hint?: string | undefined;
+  problem?: string | undefined;
   checked: boolean;
   onChange: (checked: boolean) => void;
 }) {
@@ -144,13 +147,19 @@ export function Check({
         type="checkbox"
         checked={checked}
         onChange={(e) => onChange(e.target.checked)}
-        aria-describedby={hint ? `${id}-hint` : undefined}
+        aria-invalid={problem ? true : undefined}
+        aria-describedby={described(id, { label: "", hint, ...(problem ? { problem } : {}) })}
         className="mt-0.5 size-4 shrink-0 accent-accent"
       />
       <div className="min-w-0 space-y-0.5">
         <label htmlFor={id} className="block text-sm font-medium">
           {label}
         </label>
+        {problem ? (
+          <p id={`${id}-problem`} role="alert" className="text-sm text-bad">
+            {problem}
+          </p>
+        ) : null}
         {hint ? (
           <p id={`${id}-hint`} className="text-sm text-soft">
             {hint}

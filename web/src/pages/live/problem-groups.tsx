@@ -47,19 +47,7 @@ export function ProblemGroups({ workspace, only, source = "" }: Props) {
     queryKey: [...keys.held(workspace.name, "groups", only, ended), source],
     queryFn: async ({ signal }) => {
       const pages = await Promise.all(
-        shelves.map((shelf) =>
-          heldEvents(
-            workspace.name,
-            shelf,
-            {
-              ...(only && shelf !== "quarantine" ? { destination: only } : {}),
-              ...(source && shelf !== "parked" ? { source } : {}),
-            },
-            "",
-            signal,
-            looked,
-          ),
-        ),
+        shelves.map((shelf) => heldEvents(workspace.name, shelf, { source, destination: only }, "", signal, looked)),
       );
       return pages.flatMap((page, i) => groupsOf(shelves[i] ?? "dead", page.items, page.next !== "", only, source));
     },

@@ -1,5 +1,6 @@
 import type { Field } from "../../api/tenants";
 import { Check, Input, Select, TextArea } from "../../parts/input";
+import { problemOf } from "./layout";
 import { Pairs } from "./pairs";
 
 type Props = {
@@ -9,11 +10,13 @@ type Props = {
   /** What is wrong, by the path below the settings. */
   problems: Readonly<Record<string, string>>;
   path: string;
+  /** Of a map: what its names and its values are. */
+  columns?: readonly string[] | undefined;
 };
 
 /** One setting of any kind of object, as its declaration in the catalogue says. */
-export function FieldInput({ field: f, value, onChange, problems, path }: Props) {
-  const problem = problems[path];
+export function FieldInput({ field: f, value, onChange, problems, path, columns }: Props) {
+  const problem = f.type === "object" ? problems[path] : problemOf(problems, path);
   const common = {
     label: f.title,
     optional: !f.required,
@@ -27,6 +30,7 @@ export function FieldInput({ field: f, value, onChange, problems, path }: Props)
         <Check
           label={f.title}
           hint={f.doc}
+          problem={problem}
           checked={typeof value === "boolean" ? value : f.default === true}
           onChange={(v) => onChange(v === (f.default ?? false) ? undefined : v)}
         />
@@ -64,6 +68,7 @@ export function FieldInput({ field: f, value, onChange, problems, path }: Props)
         <Pairs
           {...common}
           json={f.type === "values"}
+          columns={columns}
           value={isRecord(value) ? value : {}}
           onChange={(v) => onChange(Object.keys(v).length === 0 ? undefined : v)}
         />

@@ -1,5 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { difference } from "../../api/drafts";
 import { isPulled, type Spec } from "../../api/tenants";
 import type { Configured } from "../../draft/configured";
@@ -12,11 +12,14 @@ import { Spinner } from "../../parts/spinner";
 import { ForeignPlane, trust } from "../../seal/pins";
 import { placeOf } from "../review/problems";
 import { Trouble } from "../trouble";
+import { ChoiceGroup } from "./choice-group";
 import { FieldInput, put } from "./field-input";
 import { wrong, wrongName } from "./kinds";
+import { lacking, layoutOf, type Part, pathOf } from "./layout";
 import { PullInput } from "./pull-input";
 import { movedSecrets, sealed } from "./sealing";
 import { SecretInput } from "./secret-input";
+import { Setup } from "./setup";
 
 type Holder = Objects["source"] | Objects["destination"];
 
@@ -49,6 +52,11 @@ export function ObjectForm({ kind, spec, opened, isNew, configured, act, onDone,
   const [disabled, setDisabled] = useState(opened.disabled ?? false);
   const [pull, setPull] = useState("pull" in opened ? opened.pull : undefined);
   const [problems, setProblems] = useState<Record<string, string>>({});
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    if (Object.keys(problems).length > 0) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+  }, [problems]);
+  const layout = layoutOf(spec);
   const published = objectsOf(configured.published, kind).find((o) =>
     opened.id ? o.id === opened.id : o.name === opened.name,
   ) as Holder | undefined;
@@ -97,6 +105,12 @@ export function ObjectForm({ kind, spec, opened, isNew, configured, act, onDone,
     for (const f of spec.secrets ?? [])
       if (f.required && typed[f.name] === undefined && !opened.secrets?.[f.name])
         found[`secrets.${f.name}`] = `${f.title} is needed.`;
+    const has = ({ secret, field: { name: n } }: Part) =>
+      secret
+        ? typed[n] !== undefined || opened.secrets?.[n] !== undefined
+        : ![undefined, "", false].includes(settings[n] as string | undefined);
+    for (const choice of [...layout.choices, ...layout.sealed])
+      for (const [path, text] of Object.entries(lacking(choice, has))) found[path] ??= text;
     for (const field of movedSecrets(spec, opened, settings, own?.former))
       if (typed[field] === undefined)
         found[`secrets.${field}`] =
@@ -104,20 +118,16 @@ export function ObjectForm({ kind, spec, opened, isNew, configured, act, onDone,
     return found;
   };
   const fields = spec.fields ?? [];
-  const first = fields.filter((f) => f.required);
-  const rest = fields.filter((f) => !first.includes(f));
-  const secrets = [...(spec.secrets ?? [])].sort((a, b) => Number(b.required ?? false) - Number(a.required ?? false));
-  const firstSecrets = secrets.filter((f) => f.required || secrets.length === 1 || !/^ssl/.test(f.name));
-  const restSecrets = secrets.filter((f) => !firstSecrets.includes(f));
-  const restOpen = rest.some(
-    (f) =>
-      settings[f.name] !== undefined || Object.keys(problems).some((p) => p === f.name || p.startsWith(`${f.name}.`)),
+  const secrets = spec.secrets ?? [];
+  const root = (path: string) => (path.startsWith("secrets.") ? path : (path.split(/[.[]/)[0] ?? ""));
+  const moreOpen = layout.more.some(
+    (p) =>
+      (!p.secret && settings[p.field.name] !== undefined) || Object.keys(problems).some((at) => root(at) === pathOf(p)),
   );
   const known = new Set(["name", ...fields.map((f) => f.name), ...secrets.map((f) => `secrets.${f.name}`)]);
   const ofPull = Object.entries(problems).find(([path]) => path.startsWith("pull"));
   const others = Object.entries(problems).filter(
-    ([path]) =>
-      !known.has(path) && !known.has(path.split(".")[0] ?? "") && !(isPulled(spec) && path.startsWith("pull")),
+    ([path]) => !known.has(path) && !known.has(root(path)) && !(isPulled(spec) && path.startsWith("pull")),
   );
   const changed =
     isNew ||
@@ -144,11 +154,14 @@ export function ObjectForm({ kind, spec, opened, isNew, configured, act, onDone,
       value={settings[f.name]}
       problems={problems}
       path={f.name}
+      columns={spec.form?.columns?.[f.name]}
       onChange={(v) => setSettings((s) => put(s, f.name, v))}
     />
   );
+  const draw = (p: Part) => (p.secret ? secretOf(p.field) : fieldOf(p.field));
   return (
     <form
+      ref={form}
       noValidate
       className="max-w-2xl space-y-6"
       onSubmit={(e) => {
@@ -156,35 +169,38 @@ export function ObjectForm({ kind, spec, opened, isNew, configured, act, onDone,
         make.mutate();
       }}
     >
+      {isNew ? <Setup steps={spec.setup ?? []} title={spec.title} /> : null}
       <Input
         label="Name"
         value={name}
         onChange={(e) => setName(e.target.value)}
         {...(problems.name ? { problem: problems.name } : {})}
       />
-      {first.map(fieldOf)}
-      {firstSecrets.length > 0 ? (
+      {layout.open.map(fieldOf)}
+      {layout.choices.map((c) => (
+        <ChoiceGroup key={c.doc} choice={c} draw={draw} />
+      ))}
+      {layout.secrets.length + layout.sealed.length > 0 ? (
         <section aria-label="Secrets" className="space-y-5 rounded-xl border border-line bg-card p-4">
           <p className="text-sm text-soft">
             Secrets are sealed in this browser for the data planes of region {workspace.region}; nobody else can open
             them.
           </p>
-          {firstSecrets.map(secretOf)}
+          {layout.sealed.map((c) => (
+            <ChoiceGroup key={c.doc} choice={c} draw={draw} />
+          ))}
+          {layout.secrets.map(secretOf)}
         </section>
       ) : null}
       {isPulled(spec) ? (
         <PullInput streams={spec.streams ?? []} pull={pull} onChange={setPull} problem={ofPull?.[1]} />
       ) : null}
-      {rest.length > 0 || restSecrets.length > 0 ? (
-        <details open={restOpen} className="group rounded-xl border border-line">
+      {layout.more.length > 0 ? (
+        <details open={moreOpen} className="group rounded-xl border border-line">
           <summary className="cursor-pointer rounded-xl px-4 py-3 text-sm font-medium hover:bg-sunken">
-            More settings{" "}
-            <span className="font-normal text-soft">({rest.length + restSecrets.length}, none of them needed)</span>
+            More settings <span className="font-normal text-soft">({layout.more.length}, none of them needed)</span>
           </summary>
-          <div className="space-y-6 border-t border-line p-4">
-            {rest.map(fieldOf)}
-            {restSecrets.map(secretOf)}
-          </div>
+          <div className="space-y-6 border-t border-line p-4">{layout.more.map(draw)}</div>
         </details>
       ) : null}
       {isNew ? null : (

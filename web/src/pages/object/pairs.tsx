@@ -11,13 +11,29 @@ type Props = {
   json?: boolean;
   /** Whether values are shown as dots. */
   hidden?: boolean;
+  /** What the names and the values are. */
+  columns?: readonly string[] | undefined;
   value: Readonly<Record<string, unknown>>;
   onChange: (value: Record<string, unknown>) => void;
 };
 
 /** Names with their values. */
-export function Pairs({ label, hint, optional, problem, json = false, hidden = false, value, onChange }: Props) {
-  const [rows, setRows] = useState(() => Object.entries(value).map(([k, v]) => [k, shown(v)] as [string, string]));
+export function Pairs({
+  label,
+  hint,
+  optional,
+  problem,
+  json = false,
+  hidden = false,
+  columns,
+  value,
+  onChange,
+}: Props) {
+  const [nameTitle = "Name", valueTitle = "Value"] = columns ?? [];
+  const [rows, setRows] = useState(() => {
+    const given = Object.entries(value).map(([k, v]): [string, string] => [k, shown(v)]);
+    return given.length === 0 && !optional ? [blank] : given;
+  });
   const id = useId();
   const change = (next: [string, string][]) => {
     setRows(next);
@@ -35,16 +51,16 @@ export function Pairs({ label, hint, optional, problem, json = false, hidden = f
         // biome-ignore lint/suspicious/noArrayIndexKey: rows have no identity of their own
         <div key={i} className="flex items-center gap-2">
           <input
-            aria-label={`Name ${i + 1} of ${label}`}
-            placeholder="Name"
+            aria-label={`${nameTitle} ${i + 1} of ${label}`}
+            placeholder={nameTitle}
             value={k}
             autoComplete="off"
             onChange={(e) => at(i, [e.target.value, v])}
             className={box}
           />
           <input
-            aria-label={`Value ${i + 1} of ${label}`}
-            placeholder="Value"
+            aria-label={`${valueTitle} ${i + 1} of ${label}`}
+            placeholder={valueTitle}
             type={hidden ? "password" : "text"}
             value={v}
             autoComplete={hidden ? "new-password" : "off"}
@@ -56,7 +72,7 @@ export function Pairs({ label, hint, optional, problem, json = false, hidden = f
           </Button>
         </div>
       ))}
-      <Button onClick={() => setRows([...rows, ["", ""]])}>
+      <Button onClick={() => setRows([...rows, blank])}>
         <Icon name="plus" />
         Add <span className="sr-only">to {label}</span>
       </Button>
@@ -73,6 +89,8 @@ export function Pairs({ label, hint, optional, problem, json = false, hidden = f
     </fieldset>
   );
 }
+
+const blank: [string, string] = ["", ""];
 
 function shown(v: unknown): string {
   return typeof v === "string" ? v : JSON.stringify(v);

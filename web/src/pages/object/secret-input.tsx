@@ -15,6 +15,11 @@ type Props = {
   problem: string | undefined;
 };
 
+/** Whether a secret has lines, as files of keys do; others are typed as dots. */
+function hasLines(f: Field): boolean {
+  return (f.max ?? 0) > 8192 || /BEGIN/.test(f.pattern ?? "") || /JSON/.test(f.doc ?? "");
+}
+
 /** One secret: typed here, sealed here, and never shown again. */
 export function SecretInput({ field: f, held, typed, onChange, problem }: Props) {
   const [changing, setChanging] = useState(false);
@@ -60,7 +65,7 @@ export function SecretInput({ field: f, held, typed, onChange, problem }: Props)
           value={{}}
           onChange={(v) => onChange(Object.keys(v).length === 0 ? undefined : JSON.stringify(v))}
         />
-      ) : (f.max ?? 0) > 1024 || /JSON/.test(f.doc ?? "") ? (
+      ) : hasLines(f) ? (
         <TextArea
           {...common}
           mono

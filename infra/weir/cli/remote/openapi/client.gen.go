@@ -1413,6 +1413,24 @@ type Spec struct {
 	} `json:"feed,omitempty"`
 	Fields []Field `json:"fields,omitempty"`
 
+	// Form How its settings and secrets stand in a form. Absent, those that are required stand in the open
+	Form struct {
+		// Choices Fields and secrets of which some are needed: those of one way
+		Choices []struct {
+			// Doc A sentence: which are needed
+			Doc string `json:"doc"`
+
+			// Of The ways; what belongs together
+			Of [][]string `json:"of"`
+		} `json:"choices,omitempty"`
+
+		// Columns By a field of the type map the titles of its names and of its values
+		Columns map[string][]string `json:"columns,omitempty"`
+
+		// Open Fields that stand in the open though they may be left out
+		Open []string `json:"open,omitempty"`
+	} `json:"form,omitempty"`
+
 	// Limits What the vendor allows
 	Limits Limits `json:"limits,omitempty"`
 
