@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,9 @@ import (
 	"weir/dataplane/layout"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/refusal"
+	"weir/dataplane/warehouse/rows"
 	"weir/dataplane/warehouse/texts"
+	"weir/dataplane/warehouses/clickhouse/formats"
 	"weir/dataplane/warehouses/clickhouse/reading"
 	"weir/shared/delay"
 )
@@ -184,15 +187,38 @@ func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []wareh
 }
 
 // replace brings in the newest row of each id.
-func (w *connection) replace(ctx context.Context, m merge, t warehouse.Table, files []warehouse.Staged) (int64, error) {
+func (w *connection) replace(ctx context.Context, m merge, t warehouse.Table, files []warehouse.Staged) (n int64, err error) {
+	if len(m.shape.Columns) <= mostInBlocks {
+		return w.replaceBlocks(ctx, m, t, files)
+	}
 	newest, err := texts.NewestOf(ctx, w.blobs, t, files, func(string) error { return nil })
 	if err != nil || newest.IDs() == 0 {
 		return 0, err
 	}
-	return int64(newest.IDs()), w.bring(ctx, m, func(row func([][]byte) error) error {
+	return int64(newest.IDs()), w.bring(ctx, m, m.lines(func(row func([][]byte) error) error {
 		err := m.shape.Each(ctx, w.blobs, files, func(seq int64) bool { return t.Has(seq) && newest.Keep(seq) }, func(_ int64, values [][]byte) error { return row(values) })
 		return warehouse.Fail(warehouse.CodeStage, err)
-	})
+	}))
+}
+
+// mostInBlocks is how many columns a table has whose rows are sent column by column: in blocks
+// a number that is missing is as long as any.
+const mostInBlocks = 100
+
+// replaceBlocks is replace for tables of few columns.
+func (w *connection) replaceBlocks(ctx context.Context, m merge, t warehouse.Table, files []warehouse.Staged) (n int64, err error) {
+	shape := rows.Of(t, rows.Kind{Guard: func(native string) rows.Guard { return rows.Guard(fit(native)) }})
+	if !slices.EqualFunc(shape.Columns, m.shape.Columns, func(c rows.Column, name string) bool { return c.Name == name }) {
+		return 0, warehouse.Fail(warehouse.CodeFailed, errors.New("the columns of blocks are not those of rows"))
+	}
+	err = w.bring(ctx, m, data{"Native", func(out *bufio.Writer) error {
+		native := formats.Native{Out: out, Columns: m.inTable(), From: shape.Columns}
+		return shape.Write(ctx, w.blobs, files, rows.Sink{Batch: func(_ context.Context, batch rows.Batch) error {
+			n += int64(batch.Len())
+			return native.Write(batch)
+		}})
+	}})
+	return n, err
 }
 
 // keep brings rows of one id over each other, and over what the table has.
@@ -206,14 +232,14 @@ func (w *connection) keep(ctx context.Context, m merge, t warehouse.Table, files
 		if err := w.former(ctx, m, t.More, part); err != nil {
 			return err
 		}
-		err := w.bring(ctx, m, func(row func([][]byte) error) error {
+		err := w.bring(ctx, m, m.lines(func(row func([][]byte) error) error {
 			for _, values := range part {
 				if err := row(values); err != nil {
 					return err
 				}
 			}
 			return nil
-		})
+		}))
 		rows += int64(len(part))
 		part, at, held = nil, map[string]int{}, 0
 		return err
@@ -286,8 +312,22 @@ func (w *connection) former(ctx context.Context, m merge, more string, part [][]
 	return nil
 }
 
+// data is rows for the table of rows, in a format of the server.
+type data struct {
+	format string
+	write  func(out *bufio.Writer) error
+}
+
+// lines are rows in the format RowBinary.
+func (m *merge) lines(each func(row func([][]byte) error) error) data {
+	columns := m.inTable()
+	return data{"RowBinary", func(out *bufio.Writer) error {
+		return each(func(values [][]byte) error { return formats.Line(out, columns, values) })
+	}}
+}
+
 // bring brings rows of ids that are all different into the table: see the package.
-func (w *connection) bring(ctx context.Context, m merge, each func(row func([][]byte) error) error) (err error) {
+func (w *connection) bring(ctx context.Context, m merge, all data) (err error) {
 	if w.engine == "" {
 		cloud, err := w.api.count(ctx, "select count() from system.settings where name = 'cloud_mode' and value in ('1', 'true')")
 		if err != nil {
@@ -303,7 +343,7 @@ func (w *connection) bring(ctx context.Context, m merge, each func(row func([][]
 	if err := w.api.run(ctx, m.createRows(), ""); err != nil {
 		return everything(failure(warehouse.CodeFailed, err))
 	}
-	if err := w.send(ctx, m, each); err != nil {
+	if err := w.send(ctx, m, all); err != nil {
 		return err
 	}
 	lock := "weir " + m.at(m.into)
@@ -325,23 +365,19 @@ func (w *connection) bring(ctx context.Context, m merge, each func(row func([][]
 }
 
 // send fills the table of rows.
-func (w *connection) send(ctx context.Context, m merge, each func(row func([][]byte) error) error) error {
-	forms := make([]form, len(m.shape.Natives))
-	for i, n := range m.shape.Natives {
-		forms[i] = formOf(n)
-	}
+func (w *connection) send(ctx context.Context, m merge, all data) error {
 	r, pipe := io.Pipe()
 	written := make(chan error, 1)
 	go func() {
 		out := bufio.NewWriterSize(pipe, 256<<10)
-		err := each(func(values [][]byte) error { return line(out, m.shape.Columns, forms, m.id, values) })
+		err := all.write(out)
 		if err == nil {
 			err = out.Flush()
 		}
 		_ = pipe.CloseWithError(err) // always nil
 		written <- err
 	}()
-	err := w.api.insert(ctx, m.fill(), r)
+	err := w.api.insert(ctx, m.fill(all.format), r)
 	_ = r.CloseWithError(errSent) // ends the writer when the statement ended early
 	if stopped := <-written; stopped != nil && !errors.Is(stopped, errSent) {
 		return warehouse.Fail(warehouse.CodeStage, stopped)

@@ -16,7 +16,7 @@ func Merge(t warehouse.Table, all [][2]string) []string {
 		m.all = append(m.all, column{c[0], c[1]})
 	}
 	createOld, fillOld, createNew, fillNew := m.changes()
-	return []string{m.createRows(), m.fill(), createOld, fillOld, createNew, fillNew, m.fresh(), m.renew(), m.stale(), m.remove(), removing("d", m.rows), m.absent()}
+	return []string{m.createRows(), m.fill("Native"), createOld, fillOld, createNew, fillNew, m.fresh(), m.renew(), m.stale(), m.remove(), removing("d", m.rows), m.absent()}
 }
 
 // Fits says whether a column of a type takes a value, and as what.

@@ -8,6 +8,7 @@ import (
 	"weir/dataplane/layout"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/texts"
+	"weir/dataplane/warehouses/clickhouse/formats"
 )
 
 func quote(name string) string {
@@ -141,17 +142,31 @@ func (m *merge) key() string { return inRows(m.id) }
 // createRows makes the table of rows.
 func (m *merge) createRows() string {
 	defs := make([]string, len(m.shape.Columns))
-	for i, n := range m.shape.Natives {
-		typ := "Nullable(" + formOf(n).file + ")"
-		if i == m.id {
-			typ = "String"
+	for i, c := range m.inTable() {
+		typ := "Nullable(" + c.Type + ")"
+		if c.Key {
+			typ = c.Type
 		}
-		defs[i] = inRows(i) + " " + typ
+		defs[i] = c.Name + " " + typ
 	}
 	return "create table " + m.at(m.rows) + " (" + strings.Join(defs, ", ") + ") engine = " + m.engine
 }
 
-func (m *merge) fill() string { return "insert into " + m.at(m.rows) + " format RowBinary" }
+// inTable are the columns of the table of rows.
+func (m *merge) inTable() []formats.Column {
+	all := make([]formats.Column, len(m.shape.Columns))
+	for i, n := range m.shape.Natives {
+		all[i] = formats.Column{Name: inRows(i), Type: formOf(n).file, Of: m.shape.Columns[i]}
+		if i == m.id {
+			all[i].Type, all[i].Key = "String", true
+		}
+	}
+	return all
+}
+
+func (m *merge) fill(format string) string {
+	return "insert into " + m.at(m.rows) + " format " + format
+}
 
 // values are those of a row of the table of rows as the columns of shape have them.
 func (m *merge) values() []string {

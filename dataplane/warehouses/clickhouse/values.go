@@ -1,9 +1,6 @@
 package clickhouse
 
 import (
-	"bufio"
-	"encoding/binary"
-	"fmt"
 	"math"
 	"regexp"
 	"strconv"
@@ -11,8 +8,6 @@ import (
 	"time"
 
 	"weir/dataplane/layout/timestamp"
-	"weir/dataplane/warehouse"
-	"weir/dataplane/warehouse/refusal"
 	"weir/dataplane/warehouse/rows"
 	"weir/dataplane/warehouse/texts"
 )
@@ -173,52 +168,4 @@ func moment(s string) (string, bool) {
 		return s, false
 	}
 	return string(timestamp.Append(nil, ms)), true
-}
-
-// line writes a row for the table of rows, as RowBinary.
-// Source: https://clickhouse.com/docs/en/interfaces/formats
-func line(out *bufio.Writer, columns []string, forms []form, id int, values [][]byte) error {
-	var number [8]byte
-	for i, v := range values {
-		if i != id {
-			if v == nil {
-				_ = out.WriteByte(1)
-				continue
-			}
-			_ = out.WriteByte(0)
-		}
-		text := string(v)
-		var err error
-		switch forms[i].file {
-		case "Int64":
-			var n int64
-			n, err = strconv.ParseInt(text, 10, 64)
-			binary.LittleEndian.PutUint64(number[:], uint64(n))
-			_, _ = out.Write(number[:])
-		case "Float64":
-			var f float64
-			f, err = strconv.ParseFloat(text, 64)
-			binary.LittleEndian.PutUint64(number[:], math.Float64bits(f))
-			_, _ = out.Write(number[:])
-		case "UInt8":
-			var b bool
-			if b, err = strconv.ParseBool(text); b {
-				_ = out.WriteByte(1)
-			} else {
-				_ = out.WriteByte(0)
-			}
-		default:
-			if strings.Contains(text, "\x00") {
-				text = strings.ReplaceAll(text, "\x00", "\uFFFD")
-			}
-			var size [binary.MaxVarintLen64]byte
-			_, _ = out.Write(size[:binary.PutUvarint(size[:], uint64(len(text)))])
-			_, _ = out.WriteString(text)
-		}
-		if err != nil {
-			return warehouse.Fail(warehouse.CodeFailed, refusal.Wrap(refusal.Rows, fmt.Errorf("a staged value of column %s is no %s", columns[i], forms[i].file)))
-		}
-	}
-	_, err := out.Write(nil) // shows an error of before
-	return err
 }
