@@ -264,6 +264,7 @@ func (d *DataPlane) startEngines(ctx context.Context) (stop func()) {
 	engines.Go(func() { d.profiles.Run(ctx) })
 	engines.Go(func() { d.copies.Run(ctx) })
 	engines.Go(func() { d.elsewhere().Serve(ctx, d.view) })
+	engines.Go(func() { d.onItsWay().Serve(ctx) })
 	engines.Go(func() { d.expires.Run(ctx) })
 	engines.Go(func() { d.erasures.Run(ctx) })
 	engines.Go(func() { d.pulls.Run(ctx) })

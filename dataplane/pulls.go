@@ -47,16 +47,21 @@ func (d *DataPlane) stale(g *guard.Guard) func(ctx context.Context, t *pull.Targ
 			deps.Workspace = w.Workspace
 			all = append(all, stale.Warehouse{
 				ID: w.ID, Type: w.Type, Layout: w.Layout, Options: w.Options,
-				Quiet: func() bool {
-					return stale.Quiet(ledger.Key{Workspace: t.Workspace, Source: t.ID, Destination: w.ID}, d.books, d.loading.Staged)
-				},
-				Apart: func() bool {
-					_, here, _ := d.part()
-					return d.cfg.Events != "" && len(here) < len(d.partitions)
+				Quiet: func(ctx context.Context) (quiet, apart bool) {
+					return d.onItsWay().Quiet(ctx, ledger.Key{Workspace: t.Workspace, Source: t.ID, Destination: w.ID})
 				},
 				Open: func(ctx context.Context) (warehouse.Warehouse, error) { return w.Open(ctx, deps) },
 			})
 		}
 		return stale.Find(ctx, all, t.Name, q)
 	}
+}
+
+// onItsWay is what processes of the plane know of rows that are on their way to warehouses.
+func (d *DataPlane) onItsWay() *stale.Plane {
+	p := &stale.Plane{Part: d.part, Staged: d.loading.Staged, Partitions: len(d.partitions)}
+	if d.cfg.Events != "" {
+		p.Relay = d.store.Relay("quiet")
+	}
+	return p
 }

@@ -14,7 +14,7 @@ import (
 const (
 	askedAgain = time.Minute
 	patience   = 2 * time.Hour
-	apartTime  = time.Minute // where other processes of the plane have a part of it, and nobody can tell what is on its way
+	apartTime  = 10 * time.Minute // while not all processes of the plane answer, and nobody can tell what is on its way
 )
 
 // search goes on with the search for rows of former versions, which warehouses have and the
@@ -56,7 +56,7 @@ func (s *source) search(ctx context.Context, stream string, from pull.Cursor, b 
 		s.deps.Log.WarnContext(ctx, "a warehouse was not asked for rows that went", "source", s.deps.Source, "stream", stream)
 		return pull.Next{Later: askedAgain}, false, nil
 	case waits && apart && now.Sub(p.Stale.Ended) > apartTime:
-		s.deps.Log.WarnContext(ctx, "rows that went are not looked for in a plane of several processes", "source", s.deps.Source, "stream", stream)
+		s.deps.Log.WarnContext(ctx, "rows that went are not looked for, as not all processes of the plane answer", "source", s.deps.Source, "stream", stream)
 		p.Stale, p.Whole = nil, ""
 		return pull.Next{}, false, emit(nil, p.cursor())
 	case waits:

@@ -35,7 +35,7 @@ type Rows struct {
 	Keys  []string
 	Place string
 	Waits bool // what was pulled before is not in the warehouse yet: ask later
-	Apart bool // with Waits: other processes of the plane have a part, so that nobody can tell
+	Apart bool // with Waits: not all partitions of the plane are answered for, so that nobody can tell
 	Done  bool // there are no more
 }
 
@@ -46,8 +46,7 @@ type Warehouse struct {
 	Layout  *layout.Dialect
 	Options layout.Options
 	Open    func(ctx context.Context) (warehouse.Warehouse, error)
-	Quiet   func() bool // nothing of the source waits for it, anywhere
-	Apart   func() bool // other processes have a part of the plane, so that Quiet cannot tell; nil: never
+	Quiet   func(ctx context.Context) (quiet, apart bool) // nothing of the source waits for it, anywhere; see Plane
 }
 
 // askTime is how long one question to a warehouse may take.
@@ -107,8 +106,10 @@ func (w *Warehouse) find(ctx context.Context, source string, q Query, after stri
 		if err != nil {
 			return Rows{}, err
 		}
-		if !there && !w.Quiet() {
-			return Rows{Waits: true, Apart: w.Apart != nil && w.Apart()}, nil
+		if !there {
+			if quiet, apart := w.Quiet(ctx); !quiet {
+				return Rows{Waits: true, Apart: apart}, nil
+			}
 		}
 	}
 	found.Keys, err = t.keys(ctx, t.unwritten(q, after))

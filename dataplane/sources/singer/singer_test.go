@@ -194,9 +194,9 @@ func puller(t *testing.T, f *connector.Folder, settings string) pull.Puller {
 	return p
 }
 
-// TestVersionsInAPlaneOfSeveralProcesses: where nobody can tell whether all that a version gave
-// is in the warehouse, no row is deleted, and the stream is soon read on.
-func TestVersionsInAPlaneOfSeveralProcesses(t *testing.T) {
+// TestVersionsWhereAProcessDoesNotAnswer: where nobody can tell whether all that a version gave
+// is in the warehouse, no row is deleted, and the stream is read on after a while.
+func TestVersionsWhereAProcessDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	open, err := singer.Kind().Open([]byte(settings), map[string]secret.String{"credentials": secret.NewString(`{"Token":"made-up"}`)})
 	if err != nil {
@@ -229,7 +229,7 @@ func TestVersionsInAPlaneOfSeveralProcesses(t *testing.T) {
 			now = now.Add(next.Later)
 			waits = next.More || next.Later > 0
 		}
-		if took := now.Sub(began); took > 2*time.Minute || deleted > 0 || came == was {
+		if took := now.Sub(began); took > 12*time.Minute || deleted > 0 || came == was {
 			t.Errorf("run %d: %v until the stream is read on, %d rows came, %d are deleted", run+1, took, came-was, deleted)
 		}
 	}

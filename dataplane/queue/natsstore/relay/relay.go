@@ -41,6 +41,35 @@ func (r *Relay) Ask(ctx context.Context, request []byte) ([]byte, error) {
 	return m.Data, nil
 }
 
+// All asks all processes that answer for the subject, and gives each answer that comes
+// before ctx ends to answer, refusals apart. The end of ctx is no error; fault.Unavailable:
+// the servers cannot be asked.
+func (r *Relay) All(ctx context.Context, request []byte, answer func([]byte)) error {
+	failed := func() error {
+		return fault.New(fault.Unavailable, "The other processes of this plane cannot be asked; ask again.")
+	}
+	inbox := r.nc.NewRespInbox()
+	sub, err := r.nc.SubscribeSync(inbox)
+	if err != nil {
+		return failed()
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	if err := r.nc.PublishRequest(r.subject, inbox, request); err != nil {
+		return failed()
+	}
+	for {
+		m, err := sub.NextMsgWithContext(ctx)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return failed()
+		case len(m.Data) > 0:
+			answer(m.Data)
+		}
+	}
+}
+
 // Limits of Serve.
 const (
 	look   = 250 * time.Millisecond // how often it looks whether this process answers

@@ -90,3 +90,44 @@ func TestWhoAnswersIsAsked(t *testing.T) {
 		t.Errorf("it ended, and the error is %v", err)
 	}
 }
+
+// TestAllAreAsked: each process that answers is heard, and one that refuses is not.
+func TestAllAreAsked(t *testing.T) {
+	t.Parallel()
+	a, b := connect(t)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{}, 3)
+	for _, name := range []string{"a", "b", ""} {
+		go func() {
+			relay.New(a, "things").Serve(ctx, func() bool { return true }, func(_ context.Context, request []byte) []byte {
+				if name == "" {
+					return nil
+				}
+				return append([]byte(name), request...)
+			})
+			ended <- struct{}{}
+		}()
+	}
+	two := relay.New(b, "things")
+	heard := map[string]bool{}
+	for deadline := time.Now().Add(time.Minute); len(heard) < 2 && time.Now().Before(deadline); {
+		ask, cancel := context.WithTimeout(t.Context(), time.Minute)
+		clear(heard)
+		time.AfterFunc(100*time.Millisecond, cancel) // they may not answer yet
+		if err := two.All(ask, []byte("?"), func(answer []byte) { heard[string(answer)] = true }); err != nil && fault.KindOf(err) != fault.Unavailable {
+			t.Fatal(err)
+		}
+		cancel()
+	}
+	if !heard["a?"] || !heard["b?"] || len(heard) != 2 {
+		t.Errorf("the answers are %v", heard)
+	}
+	stop()
+	for range 3 {
+		<-ended
+	}
+	b.Close()
+	if err := two.All(t.Context(), nil, func([]byte) {}); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("without a server the error is %v", err)
+	}
+}
