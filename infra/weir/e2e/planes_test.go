@@ -23,6 +23,7 @@ type roles struct {
 	recorded               *recorder // between plane and hub; nil: nothing is
 	events                 string    // addresses of an event cluster; empty: the plane embeds a server
 	viewURL                string    // where people reach the view; empty: at view
+	connectors             string    // folder of connectors; empty: there are none
 	images                 string    // folder of the images' binaries; empty: weir runs the roles
 
 	authority       *accesstest.Authority // vouches for the hub; nil: the hub speaks no TLS
@@ -87,6 +88,12 @@ func (r *roles) startControl() {
 }
 
 func (r *roles) startPlane() {
+	r.beginPlane()
+	r.plane.line(`^ready$`)
+}
+
+// beginPlane starts the plane and does not wait until it is ready.
+func (r *roles) beginPlane() {
 	args := []string{"--data-dir", filepath.Join(r.dir, "plane"), "--gateway", r.gateway, "--view", r.view, "--metrics", r.metrics, "--allow-private"}
 	if r.recorded != nil {
 		args = append(args, "--hub", "nats://"+r.recorded.Addr)
@@ -97,11 +104,13 @@ func (r *roles) startPlane() {
 	if r.events != "" {
 		args = append(args, "--events", r.events)
 	}
+	if r.connectors != "" {
+		args = append(args, "--connectors", r.connectors)
+	}
 	if r.viewURL != "" {
 		args = append(args, "--view-url", r.viewURL)
 	}
 	r.plane = r.startRole("dataplane", args...)
-	r.plane.line(`^ready$`)
 }
 
 func (r *roles) apply(want int, config string) string {
