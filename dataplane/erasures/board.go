@@ -78,6 +78,9 @@ type Warehouse struct {
 	// Rows removes the person's rows, or with dry counts them; each hears of each table that
 	// has such.
 	Rows func(ctx context.Context, p *erase.Person, dry bool, each func(erase.Table) error) error
+	// Rewrite writes a file anew without the bytes of what was removed from it, anyway or where
+	// rows were. fault.Limited: its disk has no room for that. nil: the kind is none of files.
+	Rewrite func(ctx context.Context, anyway bool) error
 }
 
 // Persons is what profiles know.

@@ -60,6 +60,7 @@ const (
 	Events   Stage = "events"   // partitions: the event log, parked, dead and quarantined
 	Rows     Stage = "rows"     // warehouses
 	Profiles Stage = "profiles" // what they know
+	Bytes    Stage = "bytes"    // files of warehouses are written anew
 )
 
 // Place is where something of the person was, and how much went.
@@ -74,7 +75,7 @@ type Place struct {
 type Lack struct {
 	Place string `json:"place"`
 	Name  string `json:"name,omitempty"`
-	Code  string `json:"code"`            // of warehouse failures, unavailable, busy, or nobody: no profile knows the identifiers
+	Code  string `json:"code"`            // of warehouse failures, unavailable, busy, nobody: no profile knows the identifiers, or of bytes no_room or not_rewritten
 	Never bool   `json:"never,omitempty"` // it is not tried again
 }
 

@@ -53,6 +53,9 @@ type disk struct {
 	busy        int // times that a request for a parked delivery is under way
 	away        int // times that the warehouse does not answer
 	cannot      bool
+	marked      bool // the warehouse's file holds bytes of rows that were removed
+	anew        int  // times that it was written anew
+	full        bool // its disk
 }
 
 func newDisk() *disk {
@@ -222,11 +225,24 @@ func (d *disk) warehouses(id.Workspace) []erasures.Warehouse {
 				return warehouse.Fail(warehouse.CodeUnsupported, errors.New("not this kind"))
 			}
 			n := drop(&d.rows, func(user string) bool { return slices.Contains(p.Users, user) }, dry)
+			d.marked = d.marked || !dry && n > 0
 			d.mu.Unlock()
 			if n == 0 {
 				return nil
 			}
 			return each(erase.Table{Name: "tracks", Rows: int64(n)})
+		},
+		Rewrite: func(_ context.Context, anyway bool) error {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if d.marked = d.marked || anyway; d.marked && d.full {
+				return fault.New(fault.Limited, "There is no room.")
+			}
+			if d.marked {
+				d.marked = false
+				d.anew++
+			}
+			return nil
 		},
 	}}
 }
@@ -322,6 +338,9 @@ func TestAnErasureEndsWheneverTheProcessDies(t *testing.T) {
 				t.Errorf("it ended as %+v", e)
 			}
 			d.check(t, 4)
+			if d.marked || d.anew == 0 {
+				t.Error("the file of the warehouse keeps bytes")
+			}
 			die()
 			<-ended
 		})

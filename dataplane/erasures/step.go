@@ -83,6 +83,8 @@ func (b *Board) step(ctx context.Context, k jobs.Key) (jobs.Next, error) {
 		return t.rows(ctx)
 	case part == plane && t.e.Stage == Profiles:
 		return t.forget(ctx)
+	case part == plane && t.e.Stage == Bytes:
+		return t.bytes(ctx)
 	case part >= 0 && t.e.Stage == Events && part < len(t.e.Parts) && !t.e.Parts[part] && part < len(b.cfg.Partitions):
 		return t.events(ctx, part)
 	}
@@ -340,6 +342,46 @@ func (t *task) forget(ctx context.Context) (jobs.Next, error) {
 		err = t.note(ctx, func(e *Erasure) {
 			e.found(Place{Place: string(Profiles), Name: k.Profile, Table: k.Entity, Count: n})
 			e.lacks(Lack{Place: string(Profiles), Name: k.Profile})
+		})
+		if err != nil {
+			return jobs.Next{}, err
+		}
+	}
+	return jobs.Next{More: true}, t.note(ctx, func(e *Erasure) { e.Stage, e.Loaded = Bytes, nil })
+}
+
+// bytes has files of warehouses written anew from which something was removed, which profiles
+// do as well, and ends the erasure. A file for which that fails is named: the next erasure
+// tries it again.
+func (t *task) bytes(ctx context.Context) (jobs.Next, error) {
+	for _, w := range t.cfg.Warehouses(t.ws) {
+		if w.Rewrite == nil || slices.Contains(t.e.Loaded, w.ID) {
+			continue
+		}
+		within, cancel := context.WithTimeout(ctx, warehouses)
+		err := w.Rewrite(within, len(t.w.Known) > 0)
+		cancel()
+		if ctx.Err() != nil {
+			return jobs.Next{}, ctx.Err()
+		}
+		if err := t.cfg.Reach("bytes " + w.Name); err != nil {
+			return jobs.Next{}, err
+		}
+		l := Lack{Place: string(Bytes), Name: w.Name, Never: true}
+		switch {
+		case err == nil:
+			l.Never = false
+		case fault.KindOf(err) == fault.Limited:
+			l.Code = "no_room"
+		default:
+			l.Code = "not_rewritten"
+		}
+		if err != nil {
+			t.cfg.Log.WarnContext(ctx, "a file keeps bytes of what was removed", "workspace", string(t.ws), "destination", string(w.ID), "code", l.Code)
+		}
+		err = t.note(ctx, func(e *Erasure) {
+			e.lacks(l)
+			e.Loaded = append(e.Loaded, w.ID)
 		})
 		if err != nil {
 			return jobs.Next{}, err

@@ -19,6 +19,7 @@ import (
 	"weir/dataplane/profile/runs"
 	"weir/dataplane/tables"
 	"weir/dataplane/warehouse"
+	"weir/dataplane/warehouse/removal"
 	"weir/shared/fault"
 	"weir/shared/id"
 )
@@ -30,14 +31,18 @@ func Warehouses(plans *plan.Holder, loads *load.Engine) func(id.Workspace) []era
 			if w.Workspace != ws {
 				continue
 			}
-			all = append(all, erasures.Warehouse{
+			one := erasures.Warehouse{
 				ID: w.ID, Name: w.Name,
 				Load:   func(ctx context.Context) error { return loads.LoadNow(ctx, w.ID) },
 				Forget: func(context.Context) error { return loads.Forget(w.ID) },
 				Rows: func(ctx context.Context, p *erase.Person, dry bool, each func(erase.Table) error) error {
 					return rows(ctx, loads, w.ID, p, dry, each)
 				},
-			})
+			}
+			if w.File != "" {
+				one.Rewrite = func(ctx context.Context, anyway bool) error { return rewrite(ctx, loads, w.ID, anyway) }
+			}
+			all = append(all, one)
 		}
 		return all
 	}
@@ -53,6 +58,23 @@ func rows(ctx context.Context, loads *load.Engine, d id.Destination, p *erase.Pe
 		return warehouse.Fail(warehouse.CodeUnreachable, err)
 	}
 	err = erase.Rows(ctx, w, known.Names(), func(table string, have warehouse.TableSchema) string { return p.Of(w, table, have) }, dry, each)
+	return errors.Join(err, w.Close())
+}
+
+// rewrite writes the file of a warehouse anew.
+func rewrite(ctx context.Context, loads *load.Engine, d id.Destination, anyway bool) error {
+	_, open, err := loads.Tables(d)
+	if err != nil {
+		return err
+	}
+	w, err := open(ctx)
+	if err != nil {
+		return warehouse.Fail(warehouse.CodeUnreachable, err)
+	}
+	r, is := w.(removal.Rewriter)
+	if is {
+		err = r.Rewrite(ctx, anyway)
+	}
 	return errors.Join(err, w.Close())
 }
 

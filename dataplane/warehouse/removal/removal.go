@@ -29,6 +29,15 @@ type Remover interface {
 	Moment(t time.Time) string
 }
 
+// Rewriter is a warehouse that keeps the bytes of rows that Remove deleted until it writes over
+// them, and can be written anew without them.
+type Rewriter interface {
+	// Rewrite does that where Remove deleted something since it was done, or anyway. What the
+	// warehouse holds stays as it is. After an error that is so too, and the next call does it.
+	// fault.Limited: the disk has no room for it.
+	Rewrite(ctx context.Context, anyway bool) error
+}
+
 // Moment is a literal that most kinds compare with columns of times.
 func Moment(t time.Time) string { return "'" + t.UTC().Format("2006-01-02 15:04:05.000") + "+00:00'" }
 

@@ -18,6 +18,7 @@ import (
 	"weir/dataplane/blob"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/refusal"
+	"weir/dataplane/warehouses/duckdb/rewrite"
 )
 
 // Supported says whether this build can open DuckDB files.
@@ -63,6 +64,10 @@ func open(ctx context.Context, s Settings, d warehouse.Deps) (warehouse.Warehous
 	path, release, err := d.File(ctx, s.Path, fileType)
 	if err != nil {
 		return nil, err
+	}
+	if err := rewrite.Clear(path); err != nil { // of a process that died
+		release()
+		return nil, warehouse.Fail(warehouse.CodeUnreachable, err)
 	}
 	return &connection{path: path, schema: s.Schema, blobs: d.Blobs, release: release}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"weir/dataplane/warehouse"
+	"weir/dataplane/warehouses/duckdb/rewrite"
 	"weir/shared/fault"
 	"weir/shared/worker"
 )
@@ -42,11 +43,12 @@ const (
 	frameEnd          // an outcome as JSON
 )
 
-// request is one use of a file: a statement that reads, or statements that change.
+// request is one use of a file: a statement that reads, statements that change, or a copy.
 type request struct {
 	Path, Schema string
 	Query        string
 	Exec         []string // nil: Query
+	Copy         bool     // write the copy of the file, and neither
 }
 
 // outcome is how a request ended.
@@ -90,7 +92,11 @@ func (w *connection) ask(ctx context.Context, q request, row func([]byte) error)
 	if err != nil {
 		return 0, warehouse.Fail(warehouse.CodeFailed, err)
 	}
-	p, err := worker.Start(ctx, command, limits)
+	most := limits
+	if q.Copy {
+		most = sessionLimits
+	}
+	p, err := worker.Start(ctx, command, most)
 	if err != nil {
 		return 0, warehouse.Fail(warehouse.CodeUnreachable, err)
 	}
@@ -162,7 +168,9 @@ func serve(parent net.Conn) error {
 	}
 	var o outcome
 	w := &connection{path: q.Path, schema: q.Schema, release: func() {}}
-	if q.Exec != nil {
+	if q.Copy {
+		err = warehouse.Fail(warehouse.CodeFailed, rewrite.Copy(context.Background(), q.Path))
+	} else if q.Exec != nil {
 		o.Rows, err = w.change(context.Background(), q.Exec)
 	} else {
 		err = w.query(context.Background(), q.Query, func(row []byte) error {

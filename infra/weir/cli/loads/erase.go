@@ -112,7 +112,8 @@ func newErasures(shell *console.Console) *cobra.Command {
 		Long: `Lists the erasures of a workspace that run and the last hundred that ended, newest
 first, with what went from where and what is left out. Stages: people (profiles are asked
 who that is), events (the event log, parked deliveries, dead letters, quarantine), rows
-(warehouses), profiles. Codes of what is left out are those of loads and of 'weir jobs';
+(warehouses), profiles, bytes (files of warehouses are written anew without what was
+removed). Codes of what is left out are those of loads and of 'weir jobs';
 nobody: no profile knows the identifiers. Nothing of this says who was erased.`,
 		Example: `  weir erase status
   weir erase status erasure_k7cpur3krwxn2e6l`,
@@ -241,6 +242,10 @@ func (r removed) about() string {
 		return fmt.Sprint(r.Count)
 	case r.Code == "nobody":
 		return "no profile knows these identifiers; events and rows are known by user_id and anonymous_id"
+	case r.Code == "no_room":
+		return "what was removed cannot be asked for, but its bytes remain in the file: the plane's disk has no room to write the file anew; make room, and erase again"
+	case r.Code == "not_rewritten":
+		return "what was removed cannot be asked for, but its bytes remain in the file, which could not be written anew: see docs/erasing.md"
 	case r.Never:
 		return "left out for good: " + r.Code
 	}
