@@ -8,6 +8,7 @@ import (
 	"weir/dataplane/profile"
 	"weir/dataplane/profile/answers"
 	"weir/dataplane/tables"
+	"weir/shared/fault"
 	"weir/shared/workspace/profiles"
 )
 
@@ -145,6 +146,60 @@ func TestReviewedPairs(t *testing.T) {
 		}
 		if n := all(t, s, "select count(*) from user_rules where a = 'user_id:u2' or b = 'user_id:u2'"); n != "0" {
 			t.Errorf("%s pairs of the erased person are left", n)
+		}
+	})
+}
+
+// TestManyPairsAreReviewedAtOnce: those that are right are kept, whatever their order and however often they are sent, and the others named.
+func TestManyPairsAreReviewedAtOnce(t *testing.T) {
+	t.Parallel()
+	engines.Each(t, func(t *testing.T, w tables.Warehouse, s tables.Session) {
+		makeTables(t, s)
+		var people [][]any
+		for i := range 600 {
+			people = append(people, []any{fmt.Sprint("i", i), nil, fmt.Sprint("u", i), fmt.Sprintf("u%d@home.org", i), nil, now.Add(-day), now.Add(-day)})
+		}
+		rows(t, s, w.Dialect(), "events.identifies", people...)
+		c := shop(w)
+		c.Plan.Features, c.Plan.Audiences = nil, nil
+		do(t, s, c, now)
+		review := func(kind string, undo bool, pairs ...[2]string) string {
+			t.Helper()
+			wrong, err := answers.Review(t.Context(), s, c, "", kind, pairs, undo, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := []string{}
+			for _, one := range wrong {
+				lines = append(lines, fmt.Sprint(one.At, " ", one.Text[:9]))
+			}
+			return strings.Join(lines, "; ")
+		}
+		kept := func() string { return all(t, s, "select kind, count(*) from user_rules group by kind order by kind") }
+		var many [][2]string
+		for i := range answers.MostPairs {
+			many = append(many, [2]string{fmt.Sprint("user_id:u", i), fmt.Sprint("email:u", i, "@home.org")})
+		}
+		for range 2 {
+			if got := review("same", false, many...); got != "" || kept() != "same 500" {
+				t.Errorf("500 pairs: %s, kept %s", got, kept())
+			}
+		}
+		// The last word on a pair counts.
+		got := review("different", false, [2]string{"email:u0@home.org", "user_id:u0"}, [2]string{"user_id:nobody", "user_id:u1"}, [2]string{"user_id:u0", "email:u0@home.org"}, [2]string{"u1", "user_id:u2"}, [2]string{"user_id:u3", "user_id:u3"})
+		if got != "1 No identi; 3 Give iden; 4 A pair to" || kept() != "different 1; same 499" {
+			t.Errorf("wrong are %s, and kept %s", got, kept())
+		}
+		if got := review("same", true, many[:100]...); got != "" || kept() != "same 400" {
+			t.Errorf("taken back: %s, kept %s", got, kept())
+		}
+		for kind, pairs := range map[string][][2]string{"block": many[:1], "same": append(many, many[0])} {
+			if _, err := answers.Review(t.Context(), s, c, "", kind, pairs, false, now); fault.KindOf(err) != fault.Invalid {
+				t.Errorf("%d pairs as %s: %v, want fault.Invalid", len(pairs), kind, err)
+			}
+		}
+		if r := do(t, s, c, now); r.Identity["user"].Reviewed == nil || r.Identity["user"].Reviewed.Pairs != 400 {
+			t.Errorf("the run is judged by %+v", r.Identity["user"].Reviewed)
 		}
 	})
 }

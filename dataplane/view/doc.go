@@ -47,6 +47,7 @@
 //	POST /v1/profiles/explain  {"profile","a","b"}                      profiles:lookup
 //	POST /v1/profiles/run      {"profile","full"}                       profiles:run
 //	POST /v1/profiles/decide   {"profile","kind","a","b","undo"}        profiles:decide
+//	POST /v1/profiles/decide   {"profile","kind","pairs":[[a,b]],"undo"} profiles:decide, 500 reviewed pairs at most; the answer names those that are wrong
 //	POST /v1/profiles/publish  {"profile"}                              profiles:decide
 //	POST /v1/profiles/erase    {"profile","a"}                          profiles:decide
 //	GET  /v1/profiles/{type:value}/{traits|identifiers|events|audiences}?profiles=&entity=  profiles:lookup, or a key of a lookup

@@ -33,9 +33,12 @@ type in struct {
 	A       string `json:"a"`    // an identifier, type:value
 	B       string `json:"b"`
 	Undo    bool   `json:"undo"`
-	Full    bool   `json:"full"`
-	Force   bool   `json:"force"`
-	Learn   bool   `json:"learn"`
+	// Pairs are many to review, instead of one.
+	Pairs [][2]string `json:"pairs"`
+
+	Full  bool `json:"full"`
+	Force bool `json:"force"`
+	Learn bool `json:"learn"`
 	// Entities are rules that somebody has not saved.
 	Entities []configured.Entity `json:"entities"`
 	// Inputs are those that the rules would read, and none those that are published.
@@ -231,6 +234,14 @@ func (v calls) decide(c *endpoint.Call) (any, error) {
 	i, err := read(c)
 	if err != nil {
 		return nil, err
+	}
+	if len(i.Pairs) > 0 {
+		var wrong []answers.Wrong
+		err = v.with(c, i, func(ctx context.Context, s tables.Session, config profile.Config) (err error) {
+			wrong, err = answers.Review(ctx, s, config, i.Entity, i.Kind, i.Pairs, i.Undo, v.now())
+			return err
+		})
+		return map[string]any{"done": err == nil, "wrong": wrong}, err
 	}
 	err = v.with(c, i, func(ctx context.Context, s tables.Session, config profile.Config) error {
 		return answers.Decide(ctx, s, config, i.Entity, answers.Decision{Kind: i.Kind, A: i.A, B: i.B, Undo: i.Undo}, v.now())

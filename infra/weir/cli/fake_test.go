@@ -105,6 +105,7 @@ func newFake(t *testing.T) *fake {
 	view.HandleFunc("GET /v1/live", f.stream("live:read"))
 	view.HandleFunc("GET /v1/profiles", f.profileCall("profiles:read"))
 	view.HandleFunc("POST /v1/profiles/run", f.profileCall("profiles:run"))
+	view.HandleFunc("POST /v1/profiles/decide", f.profileCall("profiles:decide"))
 	view.HandleFunc("POST /v1/query", f.stream("query"))
 	view.HandleFunc("POST /v1/destinations/test", f.stream("destination:test"))
 	f.view = httptest.NewServer(view)

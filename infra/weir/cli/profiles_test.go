@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -45,4 +46,53 @@ func TestARunThatIsInterruptedIsAskedForAgain(t *testing.T) {
 	s.fails(command.ExitUsage, []string{"--timeout is a time above 0"}, "profiles", "run", "--timeout", "0s")
 	process, asks, ended = "one", 5, 0
 	s.fails(command.ExitFailed, []string{"has not ended within 1ms"}, "profiles", "run", "--workspace", "acme", "--timeout", "1ms")
+}
+
+// TestManyPairsAreReadFromAFile: in batches, which are sent again when the plane is busy; each line that is wrong is named.
+func TestManyPairsAreReadFromAFile(t *testing.T) {
+	t.Parallel()
+	f, s := filled(t)
+	var sizes []int
+	busy := true
+	f.persons = func(_ *fakeWorkspace, w http.ResponseWriter, r *http.Request) {
+		var in struct {
+			Profile, Entity, Kind string
+			Pairs                 [][2]string
+			Undo                  bool
+		}
+		if !read(w, r, &in) {
+			return
+		}
+		if busy = !busy; !busy {
+			refuse(w, http.StatusServiceUnavailable, "unavailable", "The profiles are being run; try again later.")
+			return
+		}
+		sizes = append(sizes, len(in.Pairs))
+		wrong := []any{}
+		for i, p := range in.Pairs {
+			if p[1] == "user_id:nobody" {
+				wrong = append(wrong, map[string]any{"at": i, "text": "No identifier of the type user_id has this value."})
+			}
+		}
+		reply(w, map[string]any{"done": true, "wrong": wrong})
+	}
+	text := "\ufeffA,b\n# known\nuser_id:u1, user_id:nobody\n\nuser_id:u1\n\"email:x,y\",user_id:u2\nemail:\"z,user_id:u3\n"
+	for i := range 600 {
+		text += fmt.Sprintf("user_id:u%d,user_id:v%d\n", i, i)
+	}
+	s.in = text
+	code, out, err := s.run("profiles", "same", "--workspace", "acme", "--file", "-", "--output", "json")
+	if code != command.ExitFailed || out != "{\"kept\":601,\"wrong\":3}\n" || fmt.Sprint(sizes) != "[500 102]" {
+		t.Errorf("exit %d, %s, %s, batches %v", code, out, err, sizes)
+	}
+	for _, line := range []string{"line 3: No identifier", "line 5: it has 1 fields", "line 7: it is no line of a CSV file", "3 of 604 lines were left out"} {
+		if !strings.Contains(err, line) {
+			t.Errorf("stderr lacks %q: %s", line, err)
+		}
+	}
+	if out := s.must("profiles", "different", "--workspace", "acme", "--undo", "--file", s.file("pairs.csv", "user_id:u1,user_id:u2\n")); !strings.HasPrefix(out, "1 pairs; ") {
+		t.Error(out)
+	}
+	s.fails(command.ExitUsage, nil, "profiles", "same", "a:b", "c:d", "--file", "-")
+	s.fails(command.ExitUsage, nil, "profiles", "same", "a:b")
 }

@@ -392,12 +392,30 @@ func newExplain(shell *console.Console) *cobra.Command {
 
 func newDecide(shell *console.Console, kind string, ends int, short string) *cobra.Command {
 	k := &invocation{Console: shell}
-	undo := false
+	undo, file := false, ""
+	reviews := kind == "same" || kind == "different"
+	example := "  weir profiles " + kind + strings.Repeat(" email:ann@example.org", 1) + strings.Repeat(" anonymous_id:a1", ends-1)
+	long := `The decision is kept in the warehouse and counts from the next run on; --undo takes it back.`
+	if reviews {
+		long += `
+With --file it reads many pairs, each a line of two identifiers with a comma between them, as
+CSV files are written. A line that is wrong is named, and the others are kept; sending a file
+again does no harm.`
+		example += "\n  weir profiles " + kind + " --file pairs.csv"
+	}
+	use := kind + strings.Repeat(" TYPE:VALUE", ends)
+	if reviews {
+		use = kind + " [TYPE:VALUE] [TYPE:VALUE]"
+	}
 	cmd := k.flags(&cobra.Command{
-		Use: kind + strings.Repeat(" TYPE:VALUE", ends), Short: short, Args: cobra.ExactArgs(ends),
-		Long:    `The decision is kept in the warehouse and counts from the next run on; --undo takes it back.`,
-		Example: "  weir profiles " + kind + strings.Repeat(" email:ann@example.org", 1) + strings.Repeat(" anonymous_id:a1", ends-1),
+		Use: use, Short: short, Long: long, Example: example, Args: cobra.MaximumNArgs(ends),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case reviews && (len(args) == 0) == (file == "") || len(args) > 0 && len(args) < ends:
+				return command.Usage("%s takes two identifiers, or --file FILE with many pairs", cmd.CommandPath())
+			case file != "":
+				return k.review(cmd.Context(), kind, file, undo)
+			}
 			if _, err := k.ask(cmd.Context(), capability.DecideProfiles, "decide", map[string]any{"kind": kind, "a": args[0], "b": append(args, "")[1], "undo": undo}); err != nil {
 				return err
 			}
@@ -406,6 +424,9 @@ func newDecide(shell *console.Console, kind string, ends int, short string) *cob
 		},
 	})
 	cmd.Flags().BoolVar(&undo, "undo", false, "take the decision back")
+	if reviews {
+		cmd.Flags().StringVar(&file, "file", "", "read pairs from this file; - is standard input")
+	}
 	return cmd
 }
 
