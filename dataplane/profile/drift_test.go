@@ -38,7 +38,7 @@ func TestDrift(t *testing.T) {
 			return [2]score.Standing(r.Built["user"].Scores)
 		}
 		add(0, 99, func(i int) float64 { return float64(i) })
-		if got := stand(); got[0].Persons != 99 || got[0].Drift != nil || got[0].Mean != 24.5 {
+		if got := stand(); got[0].Persons != 99 || got[0].Drift != nil || *got[0].Mean != 24.5 {
 			t.Errorf("of too few persons: %+v", got)
 		}
 		add(99, 200, func(i int) float64 { return float64(i) })

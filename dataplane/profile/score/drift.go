@@ -22,7 +22,7 @@ const CodeDrifted = "score_drifted"
 type Standing struct {
 	Name    string     `json:"name"`
 	Persons int64      `json:"persons"`         // that have it
-	Mean    float64    `json:"mean"`            // of theirs
+	Mean    *float64   `json:"mean,omitempty"`  // of theirs; nil where nobody has it
 	Drift   *float64   `json:"drift,omitempty"` // since From, as a population stability index; nil before there were enough persons
 	From    *time.Time `json:"from,omitempty"`  // when it began as it is declared now
 	Live    *Learned   `json:"live,omitempty"`  // the learned model that it has
@@ -71,6 +71,7 @@ func Stand(ctx context.Context, s tables.Session, d tables.Dialect, schema, gold
 		if one.Learned() {
 			st.Live = model
 			if l, there := last[one.Name]; there {
+				l.Lack = l.lack()
 				st.Last = &l
 			}
 			switch {
@@ -159,7 +160,9 @@ func (st *Standing) count(ctx context.Context, s tables.Session, values string, 
 	err = s.Rows(ctx, "select count(*), count(x), avg(x)"+strings.Join(below, "")+" from "+values, func(v []any) error {
 		all, _ := v[0].(int64)
 		st.Persons, _ = v[1].(int64)
-		st.Mean, _ = v[2].(float64)
+		if mean, some := v[2].(float64); some && st.Persons > 0 {
+			st.Mean = &mean
+		}
 		before := int64(0)
 		for _, x := range append(slices.Clone(v[3:]), st.Persons) {
 			n, _ := x.(int64)

@@ -29,8 +29,35 @@ type Learned struct {
 	Measured    int64     `json:"measured"`
 	Live        bool      `json:"live"`           // it is the score's
 	Code        string    `json:"code,omitempty"` // why it is not
+	Lack        *Lack     `json:"lack,omitempty"` // of what there were too few examples
 	Declared    string    `json:"-"`
 	Model       Model     `json:"-"`
+}
+
+// How many examples a model is learned from at least.
+const (
+	Fewest     = 200
+	FewestKind = 20 // for whom it came, and for whom it did not, to learn from and to measure with
+)
+
+// Lack is of what there were too few examples for a model: N of M needed.
+type Lack struct {
+	Of string `json:"of"` // all, came, stayed (for whom it did not come), measured
+	N  int64  `json:"n"`
+	M  int64  `json:"m"`
+}
+
+// lack is of what there were too few examples; nil where that is not why there is no model, or it is not known.
+func (l Learned) lack() *Lack {
+	if l.Code != CodeUnlearned {
+		return nil
+	}
+	for _, one := range []Lack{{"all", l.Persons, Fewest}, {"came", l.Came, FewestKind}, {"stayed", l.Persons - l.Came, FewestKind}, {"measured", l.Measured, 2 * FewestKind}} {
+		if one.N < one.M {
+			return &one
+		}
+	}
+	return nil
 }
 
 // Model is what was learned, by the kind of the score.

@@ -30,8 +30,6 @@ import (
 // Limits.
 const (
 	mostExamples = 200_000 // of one score; persons are chosen by their identifier where there are more
-	fewest       = 200     // persons to learn from
-	fewestKind   = 20      // for whom it came, and for whom it did not, to learn from and to measure with
 	again        = 24 * time.Hour
 	monthly      = 30 * 24 * time.Hour
 )
@@ -157,7 +155,7 @@ func fit(one scores.Score, names []string, learn, measure model.Examples) (l sco
 	came, all := learn.Count()
 	seen, measured := measure.Count()
 	l.Persons, l.Came, l.Measured = int64(all), int64(came), int64(measured)
-	if len(names) == 0 || all < fewest || min(came, all-came, seen, measured-seen) < fewestKind {
+	if len(names) == 0 || all < score.Fewest || min(came, all-came, seen, measured-seen) < score.FewestKind {
 		l.Code = score.CodeUnlearned
 		return l
 	}

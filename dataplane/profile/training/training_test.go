@@ -352,8 +352,8 @@ func TestGate(t *testing.T) {
 		if l := learn(now); l.Code != score.CodeUnlearned {
 			t.Errorf("learned from nobody: %+v", l)
 		}
-		if st := standing(); st.Code != score.CodeUnlearned || st.Persons != 0 {
-			t.Errorf("without a model: %+v", st)
+		if st := standing(); st.Code != score.CodeUnlearned || st.Persons != 0 || st.Mean != nil || st.Last == nil || st.Last.Lack == nil || *st.Last.Lack != (score.Lack{Of: "all", N: st.Last.Persons, M: score.Fewest}) {
+			t.Errorf("without a model: %+v, %+v", st, st.Last)
 		}
 		customers(t, s, 400, 5, func(away float64, _, _ int) float64 { return 2 - away/12 })
 		standing()
@@ -362,7 +362,7 @@ func TestGate(t *testing.T) {
 		}
 		due(now.Add(time.Hour), 0)
 		due(now.Add(25*time.Hour), 1)
-		if st := standing(); st.Code != score.CodeHeld || st.Persons != 0 || st.Live != nil {
+		if st := standing(); st.Code != score.CodeHeld || st.Persons != 0 || st.Live != nil || st.Mean != nil || st.Last.Lack != nil {
 			t.Errorf("a model under the gate is the score's: %+v", st)
 		}
 		churn.Gate.AUC = 0.6

@@ -96,3 +96,21 @@ func TestManyPairsAreReadFromAFile(t *testing.T) {
 	s.fails(command.ExitUsage, nil, "profiles", "same", "a:b", "c:d", "--file", "-")
 	s.fails(command.ExitUsage, nil, "profiles", "same", "a:b")
 }
+
+// TestAScoreThatNobodyHasIsToldWithWhatItLacks: no mean of nobody, and how many customers there are of those that are needed.
+func TestAScoreThatNobodyHasIsToldWithWhatItLacks(t *testing.T) {
+	t.Parallel()
+	f, s := filled(t)
+	f.persons = func(_ *fakeWorkspace, w http.ResponseWriter, _ *http.Request) {
+		last := map[string]any{"persons": 37, "came": 3, "measured": 40, "code": "score_unlearned", "lack": map[string]any{"of": "all", "n": 37, "m": 200}}
+		scores := []any{map[string]any{"name": "churn", "persons": 0, "code": "score_unlearned", "last": last}, map[string]any{"name": "worth", "persons": 5, "mean": 0.25}}
+		reply(w, map[string]any{"profiles": []any{map[string]any{"name": "customers", "last": map[string]any{"state": "published", "built": map[string]any{"user": map[string]any{"persons": 37, "scores": scores}}}}}})
+	}
+	out := s.must("profiles", "status", "--workspace", "acme")
+	if !strings.Contains(out, "churn is not learned: too few customers: 37 of 200 needed\n") || !strings.Contains(out, "0.25") {
+		t.Error(out)
+	}
+	if json := s.must("profiles", "status", "--workspace", "acme", "--output", "json"); strings.Count(json, `"mean"`) != 1 {
+		t.Errorf("only one score has a mean: %s", json)
+	}
+}

@@ -17,7 +17,8 @@ export type Pull = {
 export type Standing = {
   name: string;
   persons: number;
-  mean: number;
+  /** Absent where nobody has it. */
+  mean?: number;
   drift?: number;
   from?: string;
   code?: string;

@@ -119,7 +119,7 @@ type status struct {
 type scored struct {
 	Name    string     `json:"name"`
 	Persons int64      `json:"persons"`
-	Mean    float64    `json:"mean"`
+	Mean    *float64   `json:"mean,omitempty"`
 	Drift   *float64   `json:"drift,omitempty"`
 	From    *time.Time `json:"from,omitempty"`
 	Live    *learned   `json:"live,omitempty"`
@@ -145,6 +145,22 @@ type learned struct {
 	Measured    int64     `json:"measured"`
 	Live        bool      `json:"live"`
 	Code        string    `json:"code,omitempty"`
+	Lack        *lack     `json:"lack,omitempty"`
+}
+
+// lack is of what there are too few examples to learn from.
+type lack struct {
+	Of string `json:"of"`
+	N  int64  `json:"n"`
+	M  int64  `json:"m"`
+}
+
+func (l lack) words() string {
+	who, known := map[string]string{"came": " for whom it came", "stayed": " for whom it did not come", "measured": " to measure with"}[l.Of]
+	if !known {
+		who = ""
+	}
+	return fmt.Sprintf("too few customers%s: %d of %d needed", who, l.N, l.M)
 }
 
 func (k *invocation) statuses(ctx context.Context) ([]status, error) {
@@ -186,6 +202,7 @@ func (k *invocation) print(all []status) error {
 	t := console.Table{Head: []string{"PROFILES", "STATE", "CODE", "STEP", "PERSONS", "CHANGED", "MOVES", "SECONDS", "AT"}}
 	scores := console.Table{Head: []string{"PROFILES", "SCORE", "CODE", "PERSONS", "MEAN", "DRIFT", "SINCE", "AUC", "CALIBRATION"}}
 	scored := false
+	var few []string
 	for _, s := range all {
 		state, code, step, persons, changed, moves, seconds, at := "not run", "", "", int64(0), int64(0), int64(0), "", ""
 		if l := s.Last; l != nil {
@@ -202,9 +219,12 @@ func (k *invocation) print(all []status) error {
 					if m := x.measured(); m != nil {
 						auc, calibration = fmt.Sprintf("%.3f", m.AUC), fmt.Sprintf("%.3f", m.Calibration)
 					}
-					mean := "" // of nobody there is none
-					if x.Persons > 0 {
-						mean = fmt.Sprintf("%.4g", x.Mean)
+					mean := ""
+					if x.Mean != nil && x.Persons > 0 { // of nobody there is none
+						mean = fmt.Sprintf("%.4g", *x.Mean)
+					}
+					if x.Last != nil && x.Last.Lack != nil {
+						few = append(few, x.Name+" is not learned: "+x.Last.Lack.words())
 					}
 					scores.Add(s.Name, x.Name, x.Code, fmt.Sprint(x.Persons), mean, drift, since, auc, calibration)
 				}
@@ -224,7 +244,11 @@ func (k *invocation) print(all []status) error {
 	if _, err := fmt.Fprintln(k.Out); err != nil {
 		return err
 	}
-	return scores.Write(k.Out)
+	if err := scores.Write(k.Out); err != nil || len(few) == 0 {
+		return err
+	}
+	_, err := fmt.Fprintln(k.Out, "\n"+command.Clean(strings.Join(few, "; ")))
+	return err
 }
 
 func newRun(shell *console.Console, verb, short string, force bool) *cobra.Command {

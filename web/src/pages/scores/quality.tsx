@@ -58,7 +58,10 @@ export function Quality({ standing, declared }: Props) {
       </div>
     );
   const all = Object.values(last?.built ?? {}).reduce((n, b) => n + b.persons, 0);
-  const mean = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 }).format(score.mean);
+  const mean =
+    score.mean === undefined || score.persons === 0
+      ? "None yet"
+      : new Intl.NumberFormat("en", { maximumSignificantDigits: 4 }).format(score.mean);
   return (
     <div className="space-y-3">
       <Stats
