@@ -17,15 +17,27 @@ import { PlaneTrouble, quoted } from "../plane-trouble";
 import { SyncTable } from "../syncs/sync-table";
 import { FindPerson } from "./find-person";
 
-const refreshEvery = 5000; // ms
+const soon = 5_000; // ms, while something runs
+const later = 20_000;
 
 /** Rows that come from other systems, the persons that are made of them, and rows that go into tools. */
 export function CustomersPage() {
   const { name, path } = useWorkspace();
-  const list = { refetchInterval: refreshEvery };
-  const pulled = useQuery({ queryKey: keys.pulls(name), queryFn: ({ signal }) => pulls(name, signal), ...list });
-  const persons = useQuery({ queryKey: keys.profiles(name), queryFn: ({ signal }) => profiles(name, signal), ...list });
-  const sent = useQuery({ queryKey: keys.syncs(name), queryFn: ({ signal }) => syncs(name, signal), ...list });
+  const pulled = useQuery({
+    queryKey: keys.pulls(name),
+    queryFn: ({ signal }) => pulls(name, signal),
+    refetchInterval: (q) => pace(q.state.data?.some((p) => p.state === "running")),
+  });
+  const persons = useQuery({
+    queryKey: keys.profiles(name),
+    queryFn: ({ signal }) => profiles(name, signal),
+    refetchInterval: (q) => pace(q.state.data?.some((p) => p.running || p.waits)),
+  });
+  const sent = useQuery({
+    queryKey: keys.syncs(name),
+    queryFn: ({ signal }) => syncs(name, signal),
+    refetchInterval: (q) => pace(q.state.data?.some((s) => s.state === "running")),
+  });
   const all = [persons, pulled, sent];
   const away = all.every((q) => q.error && !q.data) ? persons.error : null; // said once
   const above = [persons.isPending, persons.isPending || pulled.isPending]; // a part shows when what is above it has its size
@@ -114,6 +126,8 @@ export function CustomersPage() {
     </Page>
   );
 }
+
+const pace = (runs: boolean | undefined) => (runs ? soon : later);
 
 function Part<T>({
   title,

@@ -18,6 +18,7 @@ import { Loaded } from "../loaded";
 import { freeName, ownType, specOf, useCatalog } from "../object/kinds";
 import { ObjectForm } from "../object/object-form";
 import { OwnForm } from "../object/own-form";
+import { objectsFor } from "../syncs/objects";
 import { Trouble } from "../trouble";
 import { ConnectionTest } from "../warehouses/connection-test";
 import { Preview } from "./preview";
@@ -85,6 +86,7 @@ function Connect({ configured, destination, spec }: Step & { spec: Spec }) {
     (configured.document.connections ?? []).filter((c) => c.destination === destination.name).map((c) => c.source),
   );
   const sources = configured.document.sources ?? [];
+  const kept = spec.family === "destination" ? objectsFor(destination, [spec]) : [];
   const next = () => {
     for (const s of sources) {
       const key = connectionKey(s.name, destination.name);
@@ -113,6 +115,14 @@ function Connect({ configured, destination, spec }: Step & { spec: Spec }) {
           <Testing configured={configured} destination={destination} />
         </div>
       </Section>
+      {kept.length > 0 ? (
+        <Notice tone="calm" title={`Syncs keep ${kept.map((o) => o.title.toLowerCase()).join(", ")} in it.`}>
+          <p>
+            Publish it, then <Link href={workspace.path("syncs", "new")}>add a sync</Link>: rows of a table, a query or
+            an audience go there. Sources send events; where only syncs are meant, choose none.
+          </p>
+        </Notice>
+      ) : null}
       <Section title="Sources">
         {sources.length === 0 ? (
           <p className="text-sm text-soft">

@@ -4,7 +4,7 @@ import { type Choice, type Part, pathOf } from "./layout";
 /** Settings and secrets of which one way is needed, each way under the other. */
 export function ChoiceGroup({ choice, draw }: { choice: Choice; draw: (part: Part) => ReactNode }) {
   return (
-    <fieldset className="space-y-4">
+    <fieldset className="min-w-0 space-y-4">
       <legend className="mb-3 text-sm font-semibold">{choice.doc}</legend>
       {choice.ways.map((way, i) => (
         <Fragment key={way.map(pathOf).join()}>

@@ -16,6 +16,10 @@ export type Layout = {
   more: Part[];
 };
 
+// Of every kind with TLS; the one is of no use without the other.
+const [certificate, certificateKey] = ["sslCert", "sslKey"];
+const asSecret = (field: Field): Part => ({ secret: true, field });
+
 /** How the form of a kind is laid out, as its declaration in the catalogue says. */
 export function layoutOf(spec: Spec): Layout {
   const [fields, secrets] = [spec.fields ?? [], spec.secrets ?? []];
@@ -32,6 +36,7 @@ export function layoutOf(spec: Spec): Layout {
     .filter(free(true))
     .filter((f) => f.required || secrets.length === 1 || !/^ssl/.test(f.name))
     .sort((a, b) => Number(b.required ?? false) - Number(a.required ?? false));
+  const hidden = secrets.filter((f) => free(true)(f) && !named.includes(f));
   const isSealed = (c: Choice) => c.ways.flat().some((p) => p.secret);
   return {
     open,
@@ -39,8 +44,13 @@ export function layoutOf(spec: Spec): Layout {
     secrets: named,
     sealed: all.filter(isSealed),
     more: [
-      ...fields.filter((f) => free(false)(f) && !open.includes(f)).map((field) => ({ secret: false, field })),
-      ...secrets.filter((f) => free(true)(f) && !named.includes(f)).map((field) => ({ secret: true, field })),
+      ...fields
+        .filter((f) => free(false)(f) && !open.includes(f))
+        .flatMap((field) => [
+          { secret: false, field },
+          ...(field.name === certificate ? hidden.filter((f) => f.name === certificateKey).map(asSecret) : []),
+        ]),
+      ...hidden.filter((f) => f.name !== certificateKey || !fields.some((x) => x.name === certificate)).map(asSecret),
     ],
   };
 }

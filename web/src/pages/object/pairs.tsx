@@ -40,9 +40,9 @@ export function Pairs({
     onChange(Object.fromEntries(next.filter(([k]) => k !== "").map(([k, v]) => [k, json ? parsed(v) : v])));
   };
   const at = (i: number, row: [string, string]) => change(rows.map((r, n) => (n === i ? row : r)));
-  const box = "h-9 min-w-0 flex-1 rounded-lg border border-edge bg-card px-3 text-sm text-ink";
+  const box = "h-9 w-full min-w-0 flex-1 rounded-lg border border-edge bg-card px-3 text-sm text-ink";
   return (
-    <fieldset className="space-y-2" aria-describedby={hint ? `${id}-hint` : undefined}>
+    <fieldset className="min-w-0 space-y-2 break-words" aria-describedby={hint ? `${id}-hint` : undefined}>
       <legend className="mb-1.5 text-sm font-medium">
         {label}
         {optional ? <span className="font-normal text-soft"> (optional)</span> : null}

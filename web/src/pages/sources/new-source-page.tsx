@@ -1,20 +1,20 @@
-import { useState } from "react";
 import { isPulled } from "../../api/tenants";
 import { useConfigured } from "../../draft/configured";
 import { useWorkspace } from "../../frame/place";
 import { Page } from "../../parts/page";
-import { go } from "../../parts/path";
+import { go, putQuery, useQueryText } from "../../parts/path";
 import { Loaded } from "../loaded";
 import { freeName, ownType, useCatalog } from "../object/kinds";
 import { ObjectForm } from "../object/object-form";
 import { OwnForm } from "../object/own-form";
+import { KindChoice } from "./kind-choice";
 
 /** Makes a source: which kind it is, then its name and settings. */
 export function NewSourcePage() {
   const workspace = useWorkspace();
   const configured = useConfigured(workspace.name);
   const kinds = useCatalog();
-  const [type, setType] = useState("");
+  const type = new URLSearchParams(useQueryText()).get("type") ?? "";
   return (
     <Page
       title="New source"
@@ -24,32 +24,11 @@ export function NewSourcePage() {
     >
       <Loaded query={kinds} what="the kinds of sources">
         {(all) => (
-          <fieldset>
-            <legend className="sr-only">Kind of source</legend>
-            <div className="grid gap-3 sm:grid-cols-2 lg:grid-cols-3">
-              {all
-                .filter((s) => s.family === "source")
-                .map((s) => (
-                  <label
-                    key={s.name}
-                    className="flex cursor-pointer items-start gap-3 rounded-xl border border-line bg-card p-4 shadow-xs hover:border-edge has-checked:border-accent has-checked:bg-accent-wash"
-                  >
-                    <input
-                      type="radio"
-                      name="type"
-                      value={s.name}
-                      checked={type === s.name}
-                      onChange={() => setType(s.name)}
-                      className="mt-1 accent-accent"
-                    />
-                    <span>
-                      <span className="block text-sm font-medium">{s.title}</span>
-                      <span className="block text-sm text-soft">{s.doc}</span>
-                    </span>
-                  </label>
-                ))}
-            </div>
-          </fieldset>
+          <KindChoice
+            kinds={all.filter((s) => s.family === "source")}
+            chosen={type}
+            onChoose={(name) => putQuery("type", name)}
+          />
         )}
       </Loaded>
       {type === "" ? null : (
