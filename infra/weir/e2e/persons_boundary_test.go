@@ -59,11 +59,14 @@ func TestNothingOfPersonsCrossesTheBoundary(t *testing.T) {
 	says(1, "profiles", "run", "--profiles", "broken")
 	says(1, "profiles", "preview", "calls", "--profiles", "broken")
 	weir(1, "profiles", "explain", "user_id:"+m("nobody"), "--profiles", "customers")
-	weir(0, "profiles", "block", "anonymous_id:"+device, "--profiles", "customers")
-	weir(0, "profiles", "erase", bob, "--profiles", "customers")
-	until(t, "how profiles stand above", func() bool { // a beat went up after that
+	until(t, "how profiles stand above", func() bool {
 		status := fetch(t, "http://"+r.http+"/api/v1/status", r.token)
 		return contains(status, "profiles_held") && contains(status, "profiles_failed")
+	})
+	weir(0, "profiles", "block", "anonymous_id:"+device, "--profiles", "customers")
+	weir(0, "profiles", "erase", bob, "--profiles", "customers")
+	until(t, "the run that erasing somebody begins, which no pair of theirs holds any more, above", func() bool { // a beat went up after that
+		return !contains(fetch(t, "http://"+r.http+"/api/v1/status", r.token), "profiles_held")
 	})
 	nothingAbove(t, r)
 }
