@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"weir/shared/durable"
 	"weir/shared/fault"
@@ -36,7 +37,9 @@ const longestName = 200
 // filePath is the form of a path: folders and a name, none of them "." or "..". The
 // spec of a kind has the same pattern, so a revision with another path is refused
 // before.
-var filePath = regexp.MustCompile(`^(\./)?(\.?[\p{L}\p{N}_@(+-][\p{L}\p{M}\p{N} _.@()+,=-]*/)*\.?[\p{L}\p{N}_@(+-][\p{L}\p{M}\p{N} _.@()+,=-]*$`)
+var filePath = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\./)?(\.?[\p{L}\p{N}_@(+-][\p{L}\p{M}\p{N} _.@()+,=-]*/)*\.?[\p{L}\p{N}_@(+-][\p{L}\p{M}\p{N} _.@()+,=-]*$`)
+})
 
 // File gives a kind a file of its own: path, of a setting, is a name inside the
 // folder of Workspace in DataDir. No name reaches the file of another workspace
@@ -74,7 +77,7 @@ func (d Deps) File(ctx context.Context, path string, t FileType) (full string, r
 
 // localPath is a path with the end of its type.
 func localPath(path string, t FileType) (string, error) {
-	if !filePath.MatchString(path) {
+	if !filePath().MatchString(path) {
 		return "", fault.New(fault.Denied, "The setting path has to be a name inside the workspace's own folder of the plane: letters, digits, spaces and any of _ . @ ( ) + , = -, with folders before it if wanted.")
 	}
 	if !strings.HasSuffix(path, t.End) {

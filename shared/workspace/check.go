@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"weir/shared/catalog"
@@ -29,14 +30,18 @@ const (
 )
 
 var (
+	// Those below slug are long programs: a process that checks nothing compiles none of them.
+
 	// slug names a workspace (it stands in addresses) and a region.
 	slug = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
 	// name names objects: letters, digits, space, '_', '-' and '.', a letter or
 	// digit at both ends.
-	name        = regexp.MustCompile(`^[\p{L}\p{N}]([\p{L}\p{M}\p{N} _.-]{0,62}[\p{L}\p{M}\p{N}])?$`)
-	library     = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,62}$`) // stands in import statements
-	writeKey    = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)        // fits Basic's user name and an address
-	fingerprint = regexp.MustCompile(`^[A-Za-z0-9_:+/=.-]{1,128}$`)
+	name = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[\p{L}\p{N}]([\p{L}\p{M}\p{N} _.-]{0,62}[\p{L}\p{M}\p{N}])?$`)
+	})
+	library     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,62}$`) }) // stands in import statements
+	writeKey    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`) })        // fits Basic's user name and an address
+	fingerprint = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_:+/=.-]{1,128}$`) })
 )
 
 // Codes lists every code that Check, Compile and Decode give beside the catalog's own.
@@ -135,7 +140,7 @@ func (k *check) names(at, objectID, objectName string, valid bool, ids, names ma
 		k.add(at+".id", "duplicate_id", "Another object of this kind has the identifier %s.", objectID)
 	}
 	switch {
-	case !name.MatchString(objectName):
+	case !name().MatchString(objectName):
 		k.add(at+".name", "bad_name", "A name is 1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last.")
 	case names[objectName]:
 		k.add(at+".name", "duplicate_name", "Another object of this kind is called %s.", objectName)
@@ -149,7 +154,7 @@ func (k *check) sources(list []Source) map[string]bool {
 		at := fmt.Sprintf("sources[%d]", i)
 		k.names(at, string(s.ID), s.Name, id.Valid(s.ID), ids, names)
 		switch {
-		case !writeKey.MatchString(s.WriteKey):
+		case !writeKey().MatchString(s.WriteKey):
 			k.add(at+".writeKey", "bad_write_key", "A write key is 1 to 128 of A-Z, a-z, 0-9, '_', '-' and '.'.")
 		case keys[s.WriteKey]:
 			k.add(at+".writeKey", "duplicate_write_key", "Another source has this write key.")
@@ -176,7 +181,7 @@ func (k *check) secrets(at string, spec catalog.Spec, refs map[string]secret.Ref
 		if r := refs[f]; r.Version == 0 || r.Version > maxVersion {
 			k.add(at+".secrets."+f+".version", "bad_version", "A secret's version is a number from 1.")
 		}
-		if !fingerprint.MatchString(refs[f].Fingerprint) {
+		if !fingerprint().MatchString(refs[f].Fingerprint) {
 			k.add(at+".secrets."+f+".fingerprint", "bad_fingerprint", "A secret has the fingerprint that its client made.")
 		}
 	}
@@ -218,7 +223,7 @@ func (k *check) libraries(list []Library) {
 	for i, l := range list {
 		at := fmt.Sprintf("libraries[%d]", i)
 		switch {
-		case !library.MatchString(l.Name):
+		case !library().MatchString(l.Name):
 			k.add(at+".name", "bad_name", "A library's name is 1 to 63 of A-Z, a-z, 0-9, '_', '-' and '.', a letter first.")
 		case names[l.Name]:
 			k.add(at+".name", "duplicate_name", "Another library is called %s.", l.Name)

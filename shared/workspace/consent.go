@@ -20,7 +20,7 @@ func (k *check) consentCategories(list []ConsentCategory) map[string]bool {
 	for i, c := range list {
 		at := fmt.Sprintf("consentCategories[%d]", i)
 		switch {
-		case !name.MatchString(c.Name):
+		case !name().MatchString(c.Name):
 			k.add(at+".name", "bad_name", "A name is 1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last.")
 		case names[c.Name]:
 			k.add(at+".name", "duplicate_name", "Another category is called %s.", c.Name)

@@ -26,7 +26,7 @@ func (k *check) profiles(list []Profile, destinations []Destination) {
 	for i, p := range list {
 		at := fmt.Sprintf("profiles[%d]", i)
 		switch {
-		case !name.MatchString(p.Name):
+		case !name().MatchString(p.Name):
 			k.add(at+".name", "bad_name", "A name is 1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last.")
 		case names[p.Name]:
 			k.add(at+".name", "duplicate_name", "Other profiles are called %s.", p.Name)

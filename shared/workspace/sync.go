@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"weir/shared/catalog"
@@ -26,7 +27,7 @@ const (
 
 // column is a name of a column or a table as a model says it; names are quoted where they
 // stand in statements.
-var column = regexp.MustCompile(`^[^\x00-\x1f"]{1,128}$`)
+var column = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[^\x00-\x1f"]{1,128}$`) })
 
 // models checks the models, and returns them by identifier.
 func (k *check) models(list []activation.Model, destinations []Destination, all []Profile) map[id.Model]activation.Model {
@@ -53,7 +54,7 @@ func (k *check) models(list []activation.Model, destinations []Destination, all 
 			k.add(at, "required", "A model has one of a table, a statement in sql, and an audience.")
 		case m.Audience != "":
 			k.audience(at, m, all)
-		case m.Table != "" && !slices.ContainsFunc(strings.Split(m.Table, "."), func(part string) bool { return !column.MatchString(part) }) && strings.Count(m.Table, ".") < 3:
+		case m.Table != "" && !slices.ContainsFunc(strings.Split(m.Table, "."), func(part string) bool { return !column().MatchString(part) }) && strings.Count(m.Table, ".") < 3:
 		case m.Table != "":
 			k.add(at+".table", "bad_name", "A table is its name, or schema.name.")
 		case len(m.SQL) > maxSQL:
@@ -63,7 +64,7 @@ func (k *check) models(list []activation.Model, destinations []Destination, all 
 				k.add(at+".sql", "bad_sql", "%s", text)
 			}
 		}
-		if !column.MatchString(m.Column) {
+		if !column().MatchString(m.Column) {
 			k.add(at+".key", "bad_name", "The key is the name of a column.")
 		}
 	}
@@ -146,7 +147,7 @@ func (k *check) columns(at string, of map[string]string) {
 	for _, field := range slices.Sorted(maps.Keys(of)) {
 		if !objects.ValidField(field) {
 			k.add(at, "bad_name", "A field's name is 1 to 128 of letters, digits, '_', '$', ':', '.', '-' and spaces.")
-		} else if !column.MatchString(of[field]) {
+		} else if !column().MatchString(of[field]) {
 			k.add(at+"."+field, "bad_name", "This is the name of a column.")
 		}
 	}

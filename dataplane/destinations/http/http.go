@@ -71,7 +71,7 @@ func New(s Settings) (destination.Destination, error) {
 		refuse("baseUrl", "bad_url", "Give a scheme, a host and perhaps a path, without parameters and references.")
 	}
 	for name := range s.Headers {
-		if !headerName.MatchString(name) || slices.Contains(engines, nethttp.CanonicalHeaderKey(name)) {
+		if !headerName().MatchString(name) || slices.Contains(engines, nethttp.CanonicalHeaderKey(name)) {
 			refuse("headers."+name, "bad_name", "This is no header that can be set here.")
 		}
 	}
@@ -107,7 +107,7 @@ func (s Settings) authorised(refuse func(at, code, text string)) {
 }
 
 var (
-	headerName = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+.^_|~-]{1,128}$`)
+	headerName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+.^_|~-]{1,128}$`) })
 	element    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,63}$`)
 	engines    = []string{"Content-Length", "Transfer-Encoding", "Connection", "Host", "Content-Encoding"}
 )

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"weir/shared/fault"
 )
@@ -39,11 +40,11 @@ func Actions() []string { return []string{"upsert", "insert", "update", "delete"
 var name = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 
 // field is what fields and identifiers of records may be called.
-var field = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$:. -]{0,127}$`)
+var field = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$:. -]{0,127}$`) })
 
 // ValidField reports whether a field of a record may have the name: 1 to 128 of
 // letters, digits, '_', '$', ':', '.', '-' and spaces, the first a letter, '_' or '$'.
-func ValidField(name string) bool { return field.MatchString(name) }
+func ValidField(name string) bool { return field().MatchString(name) }
 
 // Check lists what is wrong with the objects of a spec.
 func Check(all []Object) []fault.Problem {
