@@ -118,7 +118,7 @@ func withBook(ctx context.Context, t Task, do func(*books.Book, tables.Session) 
 		return warehouse.Fail(warehouse.CodeUnreachable, err)
 	}
 	defer func() { _ = w.Close() }() // what counts is committed
-	on, ok := w.(tables.Warehouse)
+	on, ok := w.(tables.Modelled)
 	if !ok {
 		return fault.New(fault.Missing, "The warehouse of the model has no sessions.")
 	}
@@ -127,7 +127,7 @@ func withBook(ctx context.Context, t Task, do func(*books.Book, tables.Session) 
 		return err
 	}
 	defer func() { _ = s.Close() }()
-	return do(books.New(t.Sync, t.Model, on.Dialect()), s)
+	return do(books.New(t.Sync, t.Model, on.Basics()), s)
 }
 
 // plan finds what is to be sent.

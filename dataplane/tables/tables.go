@@ -11,20 +11,29 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
-// Warehouse is a warehouse in which tables can be worked on. Kinds without it are not
-// fit for it.
-type Warehouse interface {
+// Modelled is a warehouse whose tables and queries may be models of syncs, and which
+// keeps what was sent of them.
+type Modelled interface {
 	// Session begins a session in a schema, which is made when it is not there: names
 	// without a schema are those in it. Until the session is closed the warehouse is
 	// used for nothing else, and a file has no other user, a load or a query neither: so
-	// it is short. After the end of ctx the session is of no use.
+	// it is short. After the end of ctx the session is of no use. Where Syntax says
+	// OneSchema there is no other schema than Home.
 	Session(ctx context.Context, schema string) (Session, error)
-	Dialect() Dialect
+	Basics() Basics
 	// Home is the schema of the tables that loads fill.
 	Home() string
+}
+
+// Warehouse is a warehouse in which tables can be worked on in any way. Kinds without it
+// are not fit for it.
+type Warehouse interface {
+	Modelled
+	Dialect() Dialect
 }
 
 // Session runs statements, one at a time, by one goroutine. Outside of Tx each
@@ -38,14 +47,14 @@ type Session interface {
 	// types their text. row keeps nothing of the slice and does not use the session.
 	Rows(ctx context.Context, sql string, row func(values []any) error) error
 	// Tx runs do in one transaction, which counts when do returns nil. do uses the session
-	// that it is given, which has no Tx and no Close.
+	// that it is given, which has no Tx and no Close. Where Syntax says TablesCountAtOnce
+	// a statement in it that makes or drops a table is refused.
 	Tx(ctx context.Context, do func(Session) error) error
 	Close() error
 }
 
-// Dialect is what differs between kinds. It is pure. Both kinds have text, bigint,
-// double precision, boolean, date, timestamptz, coalesce, row_number() over, >> and %.
-type Dialect interface {
+// Basics is what models and their syncs need to know of a kind. It is pure.
+type Basics interface {
 	// Quote is a name, exactly as given.
 	Quote(name string) string
 	// Text is a text's literal. It has no NUL.
@@ -54,10 +63,66 @@ type Dialect interface {
 	// is there. Names of work tables begin with an underscore and are of one user at a
 	// time; a work table is dropped with "drop table if exists".
 	Work(name, query string) []string
-	// Analyze is the statements that follow many inserts into a table before it is joined.
-	Analyze(table string) []string
 	// Index is the statements that make an index of an own table where one is of use.
 	Index(name, table string, unique bool, columns ...string) []string
+	Syntax() Syntax
+}
+
+// Syntax is how a kind writes what kinds write in different ways. Standard is what
+// Postgres and DuckDB write.
+type Syntax struct {
+	// Types of columns that are never null: texts of any length that are compared by their
+	// bytes, moments to the microsecond, whole numbers, and booleans.
+	Texts, Moments, Counts, Flags string
+
+	AsText string // a value as a text, null as null; %s is the value
+	Char   string // the text of one ASCII character; %d is its number
+	Moment string // a moment's literal; %s is it in UTC, as 2006-01-02 15:04:05.000000
+	Concat string // what stands between texts that become one; empty: the function concat
+	Around string // texts that become one, with a text between them: %[1]s, and %[2]s the texts with commas
+	Hash   string // the MD5 of a text in hex; %s is the text
+	// Key is the definition, among the columns of an own table, by which its column "key" of
+	// texts is looked up; empty: Index makes what is of use.
+	Key  string
+	Own  string // what follows the columns of an own table; {key} is the column by which it is ordered
+	Made string // what follows the name of a table with a column "key" that is made from a query
+	// Lookup joins two tables so that the left one is read through, and the right one looked
+	// up; empty: joins find their way, and there are full joins.
+	Lookup string
+	// TablesCountAtOnce: a statement that makes or drops a table is no part of a transaction.
+	TablesCountAtOnce bool
+	// Versions: there are no transactions, and own tables take rows only: a row counts until
+	// one of its key has a greater version.
+	Versions bool
+	// OneSchema: own tables are in the schema of loads, as others are databases with rights
+	// of their own.
+	OneSchema bool
+}
+
+// Standard is the syntax of Postgres and DuckDB.
+var Standard = Syntax{Texts: "text not null", Moments: "timestamptz not null", Counts: "bigint not null", Flags: "boolean not null",
+	AsText: "cast(%s as text)", Char: "chr(%d)", Moment: "timestamptz '%s+00'", Concat: " || ", Around: "concat_ws(%[1]s, %[2]s)", Hash: "md5(%s)"}
+
+// Time is a moment's literal, to the microsecond.
+func (x *Syntax) Time(t time.Time) string {
+	return fmt.Sprintf(x.Moment, t.UTC().Format("2006-01-02 15:04:05.000000"))
+}
+
+// Join is texts that become one; parts are at least two.
+func (x *Syntax) Join(parts ...string) string {
+	if x.Concat == "" {
+		return "concat(" + strings.Join(parts, ", ") + ")"
+	}
+	return strings.Join(parts, x.Concat)
+}
+
+// Dialect is what differs between kinds in which tables can be worked on in any way. It is
+// pure. Both kinds have text, bigint, double precision, boolean, date, timestamptz,
+// coalesce, row_number() over, >> and %.
+type Dialect interface {
+	Basics
+	// Analyze is the statements that follow many inserts into a table before it is joined.
+	Analyze(table string) []string
 	// Latest is the aggregate of the value x of the last row by time and id, among those
 	// with cond; Earliest of the first. id is a text.
 	Latest(x, at, id, cond string) string
@@ -68,9 +133,9 @@ type Dialect interface {
 	Number(x string) string
 }
 
-// Time is a moment's literal, to the microsecond.
+// Time is a moment's literal of Standard.
 func Time(t time.Time) string {
-	return "timestamptz '" + t.UTC().Format("2006-01-02 15:04:05.000000") + "+00'"
+	return Standard.Time(t)
 }
 
 // Step is a part of a job on a warehouse. It may be repeated, from the begin and after

@@ -21,8 +21,10 @@ import (
 
 	"weir/dataplane/blob"
 	"weir/dataplane/load/loadtest"
+	"weir/dataplane/tables"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouses/clickhouse"
+	"weir/shared/fault"
 	"weir/shared/secret"
 	"weir/shared/servertest"
 )
@@ -114,6 +116,8 @@ func (c *clickHouseServer) owned(t testing.TB, database, statements string) {
 				order = "(" + strings.Join(all, ", ") + ")"
 			}
 			q += " engine = MergeTree order by " + order
+		case strings.HasPrefix(q, "delete from "):
+			q = strings.Replace(strings.Replace(q, "delete from ", "alter table ", 1), " where ", " delete where ", 1)
 		case strings.HasPrefix(q, "update "):
 			m := regexp.MustCompile(`^update (\w+) set (.*)$`).FindStringSubmatch(q)
 			q = "alter table " + m[1] + " update " + m[2] + " where 1"
@@ -374,5 +378,58 @@ func TestClickHouseTypes(t *testing.T) {
 	const want = `{"a":"2026-01-01T09:00:00.000Z","b":"2026-01-01T10:00:00.000Z","c":"2026-01-01T00:00:00.000Z","d":18446744073709551615,"e":"nan","f":[1,2],"g":true,"h":1,"i":null,"j":1.50,"k":"a'\"\\"}`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestClickHouseSessions holds sessions to the contract of tables.Session, as far as there
+// can be: no transactions.
+func TestClickHouseSessions(t *testing.T) {
+	t.Parallel()
+	w, err := opening(t, "clickhouse", ofClickHouse(t))(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	on := w.(tables.Modelled)
+	s, err := on.Session(t.Context(), on.Home())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := on.Session(t.Context(), "elsewhere"); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("a session in another database: %v, want Invalid", err)
+	}
+	var got []any
+	q := `select null, 7, toFloat64(8), 1.5, 'it''s\n', toDateTime('2026-03-01 12:00:00'), toDecimal64('12.55', 2), toDate('2026-03-01'), toUInt64(18446744073709551615), [1, 2], toNullable(toUInt8(1))`
+	if err := s.Rows(t.Context(), q, func(v []any) error { got = v; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	want := []any{nil, int64(7), 8.0, 1.5, "it's\n", day.Add(12 * time.Hour), "12.55", day, "18446744073709551615", "[1,2]", true}
+	if fmt.Sprintf("%#v", got) != fmt.Sprintf("%#v", want) {
+		t.Errorf("got  %#v\nwant %#v", got, want)
+	}
+	for _, q := range []string{"select 1; select 2", "selct", "select nothing_of_this", "select * from none", "select * from hush.hush", "select * from url('http://127.0.0.1:1/', 'TSV', 'a String')",
+		"create table x engine = Log as select * from remote('127.0.0.1', 'hush', 'hush')", "insert into x select * from file('/etc/passwd', 'TSV', 'a String')", "create table x (a String) engine = Log; select 1",
+		"set max_threads = 1", "rename table x to y", "kill query where 1", "system flush logs", "optimize table x", "truncate table x", "attach table x", "create table x engine = Log as select * from system.processes"} {
+		if _, err := s.Exec(t.Context(), q); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("Exec(%q): %v, want Invalid", q, err)
+		}
+		if err := s.Rows(t.Context(), q, func([]any) error { return nil }); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("Rows(%q): %v, want Invalid", q, err)
+		}
+	}
+	if err := s.Tx(t.Context(), func(tables.Session) error { return nil }); err == nil {
+		t.Error("a transaction began")
+	}
+	broken := errors.New("enough")
+	if err := s.Rows(t.Context(), "select number from system.numbers limit 50000", func([]any) error { return broken }); !errors.Is(err, broken) {
+		t.Errorf("the error of row came back as %v", err)
+	}
+	if err := s.Rows(t.Context(), "insert into x values (1)", func([]any) error { return nil }); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("rows of a statement that writes: %v, want Invalid", err)
 	}
 }

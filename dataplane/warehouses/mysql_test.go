@@ -16,8 +16,10 @@ import (
 	driver "github.com/go-sql-driver/mysql"
 
 	"weir/dataplane/load/loadtest"
+	"weir/dataplane/tables"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouses/mysql"
+	"weir/shared/fault"
 	"weir/shared/secret"
 	"weir/shared/servertest"
 )
@@ -107,8 +109,13 @@ var (
 	mysqlQueries = rewriter{{`as varchar\)`, `as char)`}, {`as integer\)`, `as signed)`}}
 )
 
-func ofMySQL(t testing.TB) loadtest.Setup {
-	name := mysqlUser(t, allGrants)
+func ofMySQL(t testing.TB) loadtest.Setup { return mysqlWith(t, allGrants) }
+
+// modelsOfMySQL is a warehouse with the right that models need beside those of loads.
+func modelsOfMySQL(t testing.TB) loadtest.Setup { return mysqlWith(t, allGrants+", drop") }
+
+func mysqlWith(t testing.TB, grants string) loadtest.Setup {
+	name := mysqlUser(t, grants)
 	mariadb.exec(t, "create database if not exists hush; create table if not exists hush.hush as select 'hush' as a")
 	db, err := mariadb.open("root", "", name)
 	if err != nil {
@@ -237,5 +244,108 @@ func TestMySQLTLS(t *testing.T) {
 		if (err == nil) != (c.want == "") || err != nil && warehouse.CodeOf(err) != c.want {
 			t.Errorf("%s: got %v, want %q", what, err, c.want)
 		}
+	}
+}
+
+// sessionOfMySQL opens a session of a user in its database.
+func sessionOfMySQL(t *testing.T, name string) tables.Session {
+	t.Helper()
+	w, err := openMySQL(t, map[string]any{"database": name, "user": name}, "hush", "", mariadb.s.Dial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	on := w.(tables.Modelled)
+	s, err := on.Session(t.Context(), on.Home())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(s.Close(), w.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := on.Session(t.Context(), "elsewhere"); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("a session in another database: %v, want Invalid", err)
+	}
+	return s
+}
+
+// TestMySQLSessions holds sessions to the contract of tables.Session, as far as MySQL can.
+func TestMySQLSessions(t *testing.T) {
+	t.Parallel()
+	name := mysqlUser(t, allGrants+", drop")
+	s := sessionOfMySQL(t, name)
+	exec := func(s tables.Session, q string) error { _, err := s.Exec(t.Context(), q); return err }
+	var got []any
+	q := `select null, cast(7 as signed), 1.5e0, 'it''s\n', timestamp '2026-03-01 12:00:00.123456', cast(12.55 as decimal(10,2)), cast(8 as decimal(10,0)), date '2026-03-01', cast(18446744073709551615 as unsigned), x'FF00'`
+	if err := s.Rows(t.Context(), q, func(v []any) error { got = v; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	want := []any{nil, int64(7), 1.5, `it's\n`, day.Add(12*time.Hour + 123456*time.Microsecond), "12.55", int64(8), day, "18446744073709551615", "0xff00"}
+	if fmt.Sprintf("%#v", got) != fmt.Sprintf("%#v", want) {
+		t.Errorf("got  %#v\nwant %#v", got, want)
+	}
+	for _, q := range []string{"select 1; select 2", "begin", "commit", "/* a */ commit", "-- a\nrollback", "/*! commit */", "set autocommit = 0", "lock tables x write", "start transaction", "xa begin 'a'", "call x()", "selct", "select nothing_of_this", "select * from none"} {
+		if err := exec(s, q); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("Exec(%q): %v, want Invalid", q, err)
+		}
+		if err := s.Rows(t.Context(), q, func([]any) error { return nil }); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("Rows(%q): %v, want Invalid", q, err)
+		}
+	}
+	for _, q := range []string{"create table tx (a bigint, b float, c tinyint(1)) engine=InnoDB", "insert into tx values (1, 0.1, 1)"} {
+		if err := exec(s, q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	broken := errors.New("no")
+	if err := s.Tx(t.Context(), func(in tables.Session) error {
+		if err := in.Tx(t.Context(), func(tables.Session) error { return nil }); err == nil {
+			t.Error("a transaction began within one")
+		}
+		if err := exec(in, "create table other (a bigint)"); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("a table was made within a transaction: %v", err)
+		}
+		return errors.Join(exec(in, "insert into tx values (2, 0, 0)"), broken)
+	}); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+	if err := s.Tx(t.Context(), func(in tables.Session) error { return exec(in, "update tx set a = a + 2") }); err != nil {
+		t.Error(err)
+	}
+	var rows []string
+	if err := s.Rows(t.Context(), "select a, b, c from tx", func(v []any) error { rows = append(rows, fmt.Sprint(v)); return nil }); err != nil || fmt.Sprint(rows) != "[[3 0.1 true]]" {
+		t.Errorf("rows are %v, %v", rows, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := s.Exec(ctx, "update tx set b = sleep(500)"); err == nil || ctx.Err() == nil {
+		t.Errorf("the statement ended with %v, the context with %v", err, ctx.Err())
+	}
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		var busy int
+		if err := mariadb.root.QueryRowContext(t.Context(), "select count(*) from information_schema.processlist where user = '"+name+"' and info like '%sleep%'").Scan(&busy); err != nil {
+			t.Fatal(err)
+		}
+		if busy == 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the server still runs a statement that nobody waits for")
+		}
+	}
+}
+
+// TestMySQLModelsWithoutRights says which rights models need.
+func TestMySQLModelsWithoutRights(t *testing.T) {
+	t.Parallel()
+	s := sessionOfMySQL(t, mysqlUser(t, allGrants))
+	if _, err := s.Exec(t.Context(), "create table _w as select 1 as a"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Exec(t.Context(), "drop table if exists _w")
+	if fault.KindOf(err) != fault.Invalid || warehouse.CodeOf(err) != warehouse.CodeAuth || !strings.Contains(err.Error(), "INDEX and DROP on `m") {
+		t.Errorf("a drop without the right: %v", err)
 	}
 }

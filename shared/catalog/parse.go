@@ -171,7 +171,7 @@ func Digest(s Spec) string {
 	for i := range s.Streams {
 		s.Streams[i] = streams.Outline{Name: s.Streams[i].Name}
 	}
-	s.Base, s.Auth, s.Limits, s.Objects, s.Models, s.StandIn, s.Setup, s.Form = nil, nil, nil, nil, false, "", nil, nil
+	s.Base, s.Auth, s.Limits, s.Objects, s.Models, s.Profiles, s.StandIn, s.Setup, s.Form = nil, nil, nil, nil, false, false, "", nil, nil
 	b, err := json.Marshal(s) // maps within defaults are written in the order of their keys
 	if err != nil {
 		panic("a spec that cannot be JSON: " + err.Error()) // Parse and All give none

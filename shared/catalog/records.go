@@ -21,8 +21,8 @@ func (c *checker) specObjects(s Spec) {
 	if len(s.Objects) > 0 && s.Family == Sources {
 		c.add("objects", "not_allowed", "Only destinations have objects.")
 	}
-	if s.Models && s.Family != Warehouses {
-		c.add("models", "not_allowed", "Only warehouses have models.")
+	if (s.Models || s.Profiles) && s.Family != Warehouses {
+		c.add("models", "not_allowed", "Only warehouses have models and profiles.")
 	}
 	c.problems = append(c.problems, objects.Check(s.Objects)...)
 	if s.Calls == nil {

@@ -49,14 +49,14 @@ type Spec struct {
 	Auth   []requests.Auth   `json:"auth,omitempty" yaml:"auth"` // applied one after the other to each request
 	Limits *requests.Limits  `json:"limits,omitempty" yaml:"limits"`
 
-	Objects []objects.Object `json:"objects,omitempty" yaml:"objects"` // of destinations: what syncs keep in them
-	Models  bool             `json:"models,omitempty" yaml:"models"`   // of warehouses: their tables and queries may be models
-	StandIn string           `json:"standIn,omitempty" yaml:"standIn"` // what stood in for the vendor's server in its proof, which pages say; "" for none
-	Setup   []string         `json:"setup,omitempty" yaml:"setup"`     // what people do before, each a sentence or statements
-	Form    *form.Form       `json:"form,omitempty" yaml:"form"`       // nil: settings stand as they say themselves
+	Objects  []objects.Object `json:"objects,omitempty" yaml:"objects"`   // of destinations: what syncs keep in them
+	Models   bool             `json:"models,omitempty" yaml:"models"`     // of warehouses: their tables and queries may be models
+	Profiles bool             `json:"profiles,omitempty" yaml:"profiles"` // of warehouses with models: they can have profiles
+	StandIn  string           `json:"standIn,omitempty" yaml:"standIn"`   // what stood in for the vendor's server in its proof, which pages say; "" for none
+	Setup    []string         `json:"setup,omitempty" yaml:"setup"`       // what people do before, each a sentence or statements
+	Form     *form.Form       `json:"form,omitempty" yaml:"form"`         // nil: settings stand as they say themselves
 
-	// Overrides is where the setting overrides reaches, of destinations that Go code builds
-	// requests of; nil: in a body that is of one event, or each element of one that is a list.
+	// Overrides is where the setting overrides reaches, of destinations that Go code builds requests of; nil: in a body that is of one event, or each element of a list.
 	Overrides *requests.Overrides `json:"overrides,omitempty" yaml:"overrides"`
 
 	// Private is true of the spec of one destination, which stands in its workspace.

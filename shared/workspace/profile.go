@@ -38,8 +38,8 @@ func (k *check) profiles(list []Profile, destinations []Destination) {
 		case taken[p.Warehouse]:
 			k.add(at+".warehouse", "not_allowed", "A warehouse has one set of profiles; add entities and features to the other one.")
 		default:
-			if spec, ok := catalog.Find(k.specs, destinations[d].Type, catalog.Destinations, catalog.Warehouses); ok && !spec.Models {
-				k.add(at+".warehouse", "not_allowed", "A destination of the type %s has no profiles%s.", spec.Name, k.modelled())
+			if spec, ok := catalog.Find(k.specs, destinations[d].Type, catalog.Destinations, catalog.Warehouses); ok && !spec.Profiles {
+				k.add(at+".warehouse", "not_allowed", "A destination of the type %s has no profiles%s.", spec.Name, k.those(func(s catalog.Spec) bool { return s.Profiles }))
 			}
 		}
 		names[p.Name], taken[p.Warehouse] = true, true

@@ -41,7 +41,7 @@ func (k *check) models(list []activation.Model, destinations []Destination, all 
 		if d < 0 {
 			k.add(at+".warehouse", "unknown_destination", "This warehouse is not in the workspace.")
 		} else if spec, ok := catalog.Find(k.specs, destinations[d].Type, catalog.Destinations, catalog.Warehouses); ok && !spec.Models {
-			k.add(at+".warehouse", "not_allowed", "A destination of the type %s has no models%s.", spec.Name, k.modelled())
+			k.add(at+".warehouse", "not_allowed", "A destination of the type %s has no models%s.", spec.Name, k.those(func(s catalog.Spec) bool { return s.Models }))
 		}
 		given := 0
 		for _, rows := range []string{m.Table, m.SQL, m.Audience} {
@@ -84,11 +84,11 @@ func (k *check) audience(at string, m activation.Model, all []Profile) {
 	}
 }
 
-// modelled lists the types of warehouses that have models, for the text of a problem.
-func (k *check) modelled() string {
+// those lists types of which something holds, for the text of a problem.
+func (k *check) those(hold func(catalog.Spec) bool) string {
 	var names []string
 	for _, s := range k.specs {
-		if s.Models {
+		if hold(s) {
 			names = append(names, s.Name)
 		}
 	}

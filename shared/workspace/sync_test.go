@@ -16,7 +16,7 @@ import (
 // synced is a configuration with a model and a sync that may be used.
 func synced() (workspace.Config, []catalog.Spec) {
 	specs := []catalog.Spec{
-		{Family: catalog.Warehouses, Name: "lake", Models: true}, {Family: catalog.Warehouses, Name: "heap"}, {Family: catalog.Destinations, Name: "mail"},
+		{Family: catalog.Warehouses, Name: "lake", Models: true, Profiles: true}, {Family: catalog.Warehouses, Name: "heap"}, {Family: catalog.Destinations, Name: "mail"},
 		{Family: catalog.Destinations, Name: "crm", Objects: []objects.Object{
 			{Name: "contact", Actions: []string{"upsert", "update", "delete"}, Identifiers: []objects.Field{{Name: "email"}, {Name: "id"}}},
 			{Name: "row", Actions: []string{"insert"}, Closed: true, Fields: []objects.Field{{Name: "a", Required: true}, {Name: "b"}}},

@@ -1,6 +1,7 @@
 // Package books keeps, in the warehouse itself, what destinations have of the rows of
 // models, and finds by SQL what is to be sent: rows whose hash is not the one that was
-// accepted. Its tables are in the schema weir_sync.
+// accepted. Its tables are in the schema weir_sync, or in that of loads with weir_sync_
+// before their names where schemas are databases of a server.
 //
 //	sent_<sync>     what was accepted: key, hash, parts, identifiers, changed_at, run
 //	rejects_<sync>  what was not: key, op, hash, code, tries, due, waived, changed_at, identifiers
@@ -43,14 +44,19 @@ const form = "1"
 type Book struct {
 	sync    activation.Sync
 	model   activation.Model
-	dialect tables.Dialect
+	dialect tables.Basics
+	syntax  tables.Syntax
 	fields  []string // of the mapping, sorted
 	ids     []string // the identifiers, sorted
 }
 
-// New returns the book of a sync.
-func New(s activation.Sync, m activation.Model, d tables.Dialect) *Book {
-	return &Book{sync: s.WithDefaults(), model: m, dialect: d, fields: slices.Sorted(maps.Keys(s.Mapping)), ids: slices.Sorted(maps.Keys(s.Identifiers))}
+// New returns the book of a sync; with nil for a dialect it has nothing but a digest.
+func New(s activation.Sync, m activation.Model, d tables.Basics) *Book {
+	b := &Book{sync: s.WithDefaults(), model: m, dialect: d, fields: slices.Sorted(maps.Keys(s.Mapping)), ids: slices.Sorted(maps.Keys(s.Identifiers))}
+	if d != nil {
+		b.syntax = d.Syntax()
+	}
+	return b
 }
 
 // Digest says what the rows of sent are made of: with another one they have other hashes.
@@ -82,10 +88,14 @@ func (b *Book) name(kind string) string {
 
 // table is a table of this sync in a statement.
 func (b *Book) table(kind string) string {
-	return b.dialect.Quote(schema) + "." + b.dialect.Quote(b.name(kind))
+	return b.shared(b.name(kind))
 }
 
+// shared is a table of all syncs in a statement.
 func (b *Book) shared(name string) string {
+	if b.syntax.OneSchema {
+		return b.dialect.Quote(schema + "_" + name)
+	}
 	return b.dialect.Quote(schema) + "." + b.dialect.Quote(name)
 }
 
@@ -95,9 +105,18 @@ func (b *Book) work() string { return b.name("_sync") }
 // going is the table of the rows of the model that go, while a run is planned.
 func (b *Book) going() string { return b.name("_going") }
 
+// cast is a column of the model as text, or null.
+func (b *Book) cast(column string) string {
+	return fmt.Sprintf(b.syntax.AsText, "m."+b.dialect.Quote(column))
+}
+
+func (b *Book) char(n int) string { return fmt.Sprintf(b.syntax.Char, n) }
+
+func (b *Book) md5(text string) string { return fmt.Sprintf(b.syntax.Hash, text) }
+
 // text is a column of the model as text, never null.
 func (b *Book) text(column string) string {
-	return "coalesce(cast(m." + b.dialect.Quote(column) + " as text), chr(1))"
+	return "coalesce(" + b.cast(column) + ", " + b.char(1) + ")"
 }
 
 // hash is the hash of what is sent of a row.
@@ -109,7 +128,7 @@ func (b *Book) hash() string {
 	for _, f := range b.fields {
 		parts = append(parts, b.text(b.sync.Mapping[f]))
 	}
-	return "substr(md5(concat_ws(chr(31), " + strings.Join(parts, ", ") + ")), 1, 16)" // as one text after the other, without as many copies
+	return "substr(" + b.md5(fmt.Sprintf(b.syntax.Around, b.char(31), strings.Join(parts, ", "))) + ", 1, 16)" // as one text after the other, without as many copies
 }
 
 // partLength is how many characters each field has in parts.
@@ -117,39 +136,81 @@ const partLength = 8
 
 // parts is a short hash of each field, one behind the other: which fields changed.
 func (b *Book) parts() string {
-	parts := []string{"''"}
+	parts := []string{"''", "''"}
 	for _, f := range b.fields {
-		parts = append(parts, fmt.Sprintf("substr(md5(%s), 1, %d)", b.text(b.sync.Mapping[f]), partLength))
+		parts = append(parts, fmt.Sprintf("substr(%s, 1, %d)", b.md5(b.text(b.sync.Mapping[f])), partLength))
 	}
-	return strings.Join(parts, " || ")
+	return b.syntax.Join(parts...)
 }
 
 // identifiers are the names and values of the identifiers that are not null: names and
-// values with chr(30) between, and chr(31) behind each.
+// values with the character 30 between, and 31 behind each.
 func (b *Book) identifiers() string {
-	parts := []string{"''"}
+	parts := []string{"''", "''"}
 	for _, f := range b.ids {
-		parts = append(parts, fmt.Sprintf("coalesce(%s || chr(30) || cast(m.%s as text) || chr(31), '')", b.dialect.Text(f), b.dialect.Quote(b.sync.Identifiers[f])))
+		parts = append(parts, "coalesce("+b.syntax.Join(b.dialect.Text(f), b.char(30), b.cast(b.sync.Identifiers[f]), b.char(31))+", '')")
 	}
-	return strings.Join(parts, " || ")
+	return b.syntax.Join(parts...)
 }
 
 // key is the key of a row as text.
-func (b *Book) key() string { return "cast(m." + b.dialect.Quote(b.model.Column) + " as text)" }
+func (b *Book) key() string { return b.cast(b.model.Column) }
+
+// time is a moment in a statement.
+func (b *Book) time(t time.Time) string { return b.syntax.Time(t) }
 
 // prepare makes the tables that are missing.
 func (b *Book) prepare(ctx context.Context, s tables.Session) error {
-	q := []string{
-		"create schema if not exists " + b.dialect.Quote(schema),
-		"create table if not exists " + b.table("sent") + " (key text not null, hash text not null, parts text not null, identifiers text not null, changed_at timestamptz not null, run text not null)",
-		"create table if not exists " + b.table("rejects") + " (key text not null, op text not null, hash text not null, code text not null, tries bigint not null, due timestamptz not null, waived boolean not null, changed_at timestamptz not null, identifiers text not null)",
-		"create table if not exists " + b.shared("syncs") + " (sync text not null, name text not null, digest text not null, changed_at timestamptz not null)",
-		"create table if not exists " + b.shared("runs") + " (run text not null, sync text not null, began timestamptz not null, ended timestamptz not null, state text not null, code text not null, planned bigint not null, accepted bigint not null, rejected bigint not null, invalid bigint not null, removed bigint not null)",
+	var q []string
+	if !b.syntax.OneSchema {
+		q = append(q, "create schema if not exists "+b.dialect.Quote(schema))
 	}
-	q = append(q, b.dialect.Index(b.name("sent")+"_key", b.table("sent"), true, "key")...)
-	q = append(q, b.dialect.Index(b.name("rejects")+"_key", b.table("rejects"), false, "key")...)
+	key := ""
+	if b.syntax.Key != "" {
+		key = ", " + b.syntax.Key
+	}
+	version, gone := "", ""
+	if b.syntax.Versions {
+		version, gone = ", version counts", ", gone flags"
+	}
+	types := strings.NewReplacer(" texts", " "+b.syntax.Texts, " moments", " "+b.syntax.Moments, " counts", " "+b.syntax.Counts, " flags", " "+b.syntax.Flags)
+	for _, t := range [][3]string{
+		{b.table("sent"), `"key" texts, hash texts, parts texts, identifiers texts, changed_at moments, run texts` + version + gone + key, `"key"`},
+		{b.table("rejects"), `"key" texts, op texts, hash texts, code texts, tries counts, due moments, waived flags, changed_at moments, identifiers texts` + version + gone + key, `"key"`},
+		{b.shared("syncs"), "sync texts, name texts, digest texts, changed_at moments" + version, "sync"},
+		{b.shared("runs"), "run texts, sync texts, began moments, ended moments, state texts, code texts, planned counts, accepted counts, rejected counts, invalid counts, removed counts" + version, "run"},
+	} {
+		q = append(q, "create table if not exists "+t[0]+" ("+types.Replace(t[1])+") "+strings.ReplaceAll(b.syntax.Own, "{key}", t[2]))
+	}
+	if key == "" {
+		q = append(q, b.dialect.Index(b.name("sent")+"_key", b.table("sent"), true, "key")...)
+		q = append(q, b.dialect.Index(b.name("rejects")+"_key", b.table("rejects"), false, "key")...)
+	}
 	_, err := tables.Run(ctx, s, q...)
 	return err
+}
+
+// anew is the statements that make a table with a column "key" from a query.
+func (b *Book) anew(table, query string) []string {
+	return []string{"drop table if exists " + table, "create table " + table + b.syntax.Made + " as " + query}
+}
+
+// whole runs do in a transaction, or by steps where tables are made at once: each step may
+// be repeated, and nothing reads what it made before the last one.
+func (b *Book) whole(ctx context.Context, s tables.Session, do func(tables.Session) error) error {
+	if b.syntax.TablesCountAtOnce {
+		return do(s)
+	}
+	return s.Tx(ctx, do)
+}
+
+// once runs do, which makes and drops no table, in a transaction; where there are none each
+// statement adds rows, and may be repeated.
+func (b *Book) once(ctx context.Context, s tables.Session, do func(tables.Session) error) error {
+	if b.syntax.Versions {
+		return do(s)
+	}
+	return s.Tx(ctx, do)
 }
 
 // Agreed is what a person agreed to.
@@ -192,7 +253,7 @@ func (b *Book) Plan(ctx context.Context, s tables.Session, now time.Time, agreed
 	if p.Held, err = b.begin(ctx, s, now, agreed); err != nil || p.Held != "" {
 		return p, err
 	}
-	err = s.Tx(ctx, func(s tables.Session) error {
+	err = b.whole(ctx, s, func(s tables.Session) error {
 		if err := b.compare(ctx, s, now); err != nil {
 			return err
 		}
@@ -202,6 +263,13 @@ func (b *Book) Plan(ctx context.Context, s tables.Session, now time.Time, agreed
 		if p.Removed*5 > p.Sent && p.Removed > agreed.Removals {
 			p.Held = HeldRemovals
 			return errHeld
+		}
+		forget := "delete from " + b.table("rejects") + " where not exists (select 1 from " + b.table("plan") + " as p where p.key = " + b.table("rejects") + ".key)"
+		if b.syntax.Versions {
+			forget = b.bury("rejects", now, ` where "key" not in (select "key" from `+b.table("plan")+")")
+		}
+		if _, err := tables.Run(ctx, s, forget); err != nil {
+			return err
 		}
 		if err := b.fetch(ctx, s); err != nil {
 			return err
@@ -219,7 +287,14 @@ func (b *Book) Plan(ctx context.Context, s tables.Session, now time.Time, agreed
 // begin sees to the first run, and to a mapping that changed.
 func (b *Book) begin(ctx context.Context, s tables.Session, now time.Time, agreed Agreed) (held string, err error) {
 	of := " where sync = " + b.dialect.Text(string(b.sync.ID))
-	former, err := tables.One(ctx, s, "select digest from "+b.shared("syncs")+of)
+	digest := "digest"
+	if b.syntax.Versions {
+		digest = "argMax(digest, version)" // an empty text without a row
+	}
+	former, err := tables.One(ctx, s, "select "+digest+" from "+b.shared("syncs")+of)
+	if former == "" {
+		former = nil
+	}
 	if err != nil || former == b.Digest() {
 		return "", err
 	}
@@ -230,41 +305,49 @@ func (b *Book) begin(ctx context.Context, s tables.Session, now time.Time, agree
 		}
 		assume = agreed.Mapping == Assume
 	}
+	if b.syntax.Versions {
+		return "", b.beginVersions(ctx, s, now, assume)
+	}
 	return "", s.Tx(ctx, func(s tables.Session) error {
 		if assume {
 			sent := b.table("sent")
 			if _, err := tables.Run(ctx, s,
 				"delete from "+sent,
-				"insert into "+sent+" (key, hash, parts, identifiers, changed_at, run) select "+b.key()+", "+b.hash()+", "+b.parts()+", "+b.identifiers()+", "+tables.Time(now)+", '' from "+b.model.Relation()+" as m where "+
+				"insert into "+sent+" (\"key\", hash, parts, identifiers, changed_at, run) select "+b.key()+", "+b.hash()+", "+b.parts()+", "+b.identifiers()+", "+b.time(now)+", '' from "+b.model.Relation()+" as m where "+
 					b.key()+" in (select "+b.key()+" from "+b.model.Relation()+" as m group by "+b.key()+" having count(*) = 1)",
 			); err != nil {
 				return err
 			}
 		}
 		_, err := tables.Run(ctx, s, "delete from "+b.shared("syncs")+of,
-			fmt.Sprintf("insert into %s (sync, name, digest, changed_at) values (%s, %s, %s, %s)", b.shared("syncs"), b.dialect.Text(string(b.sync.ID)), b.dialect.Text(b.sync.Name), b.dialect.Text(b.Digest()), tables.Time(now)))
+			fmt.Sprintf("insert into %s (sync, name, digest, changed_at) values (%s, %s, %s, %s)", b.shared("syncs"), b.dialect.Text(string(b.sync.ID)), b.dialect.Text(b.sync.Name), b.dialect.Text(b.Digest()), b.time(now)))
 		return err
 	})
 }
 
 // compare makes the tables of the model's keys and of what differs.
 func (b *Book) compare(ctx context.Context, s tables.Session, now time.Time) error {
-	work := b.dialect.Quote(b.work())
-	statements := b.dialect.Work(b.work(), "select key, min(hash) as hash, count(*) as copies from (select "+b.key()+" as key, "+b.hash()+" as hash from "+b.model.Relation()+" as m) as r group by key")
 	ops := map[string]string{
 		activation.Upsert: "'insert', 'update'", activation.Update: "'insert', 'update'", activation.Insert: "'insert'", activation.Mirror: "'insert', 'update'", activation.Append: "'insert', 'update'",
 	}[b.sync.Mode]
 	if b.sync.Removed != activation.Nothing {
 		ops += ", 'delete'"
 	}
-	statements = append(statements, "drop table if exists "+b.table("plan"),
-		"create table "+b.table("plan")+" as select d.key, d.op, d.parts, d.identifiers, coalesce(r.waived or r.due > "+tables.Time(now)+", false) as waits from ("+
-			"select coalesce(m.key, s.key) as key, coalesce(m.hash, '') as hash, s.parts, s.identifiers, case when s.key is null then 'insert' when m.key is null then 'delete' else 'update' end as op"+
-			" from (select key, hash, copies from "+work+" where key is not null) as m full join "+b.table("sent")+" as s on s.key = m.key"+
-			" where coalesce(m.copies, 1) = 1 and (s.key is null or m.key is null or s.hash <> m.hash)"+
-			") as d left join "+b.table("rejects")+" as r on r.key = d.key and r.op = d.op and r.hash = d.hash where d.op in ("+ops+")",
-		"delete from "+b.table("rejects")+" where not exists (select 1 from "+b.table("plan")+" as p where p.key = "+b.table("rejects")+".key)",
-	)
+	if b.syntax.Versions {
+		return b.compareVersions(ctx, s, now, ops)
+	}
+	work := b.dialect.Quote(b.work())
+	statements := b.dialect.Work(b.work(), `select "key", min(hash) as hash, count(*) as copies from (select `+b.key()+` as "key", `+b.hash()+" as hash from "+b.model.Relation()+` as m) as r group by "key"`)
+	differ := `select coalesce(m.key, s.key) as "key", coalesce(m.hash, '') as hash, s.parts, s.identifiers, case when s.key is null then 'insert' when m.key is null then 'delete' else 'update' end as op` +
+		` from (select "key", hash, copies from ` + work + ` where "key" is not null) as m full join ` + b.table("sent") + " as s on s.key = m.key" +
+		" where coalesce(m.copies, 1) = 1 and (s.key is null or m.key is null or s.hash <> m.hash)"
+	if b.syntax.Lookup != "" {
+		differ = "select m.key, m.hash, s.parts, s.identifiers, case when s.key is null then 'insert' else 'update' end as op from " + work + " as m left join " + b.table("sent") + " as s on s.key = m.key" +
+			" where m.key is not null and m.copies = 1 and (s.key is null or s.hash <> m.hash)" +
+			" union all select s.key, '', s.parts, s.identifiers, 'delete' from " + b.table("sent") + " as s where not exists (select 1 from " + work + " as m where m.key = s.key)"
+	}
+	statements = append(statements, b.anew(b.table("plan"), "select d.key, d.op, d.parts, d.identifiers, coalesce(r.waived or r.due > "+b.time(now)+", false) as waits from ("+differ+
+		") as d left join "+b.table("rejects")+" as r on r.key = d.key and r.op = d.op and r.hash = d.hash where d.op in ("+ops+")")...)
 	_, err := tables.Run(ctx, s, statements...)
 	return err
 }
@@ -272,7 +355,7 @@ func (b *Book) compare(ctx context.Context, s tables.Session, now time.Time) err
 // count says what compare found.
 func (b *Book) count(ctx context.Context, s tables.Session) (p Plan, err error) {
 	q := "select (select count(*) from " + b.table("plan") + " where not waits), (select count(*) from " + b.table("plan") + " where not waits and op = 'delete')," +
-		" (select count(*) from " + b.table("sent") + "), (select coalesce(sum(copies), 0) from " + b.dialect.Quote(b.work()) + " where key is null or copies > 1)," +
+		" (select count(*) from " + b.current("sent", "hash") + " as s), (select coalesce(sum(copies), 0) from " + b.dialect.Quote(b.work()) + " where \"key\" is null or copies > 1)," +
 		" (select count(*) from " + b.table("plan") + " where waits)"
 	err = s.Rows(ctx, q, func(v []any) error {
 		for i, to := range []*int64{&p.Planned, &p.Removed, &p.Sent, &p.Invalid, &p.Waiting} {
@@ -287,21 +370,34 @@ func (b *Book) count(ctx context.Context, s tables.Session) (p Plan, err error) 
 // fields cost: a work table has the rows that go alone, as planners would otherwise hash
 // all of the model before they leave rows out.
 func (b *Book) fetch(ctx context.Context, s tables.Session) error {
-	columns, named := "", ""
+	if b.syntax.Versions {
+		return b.fetchVersions(ctx, s)
+	}
+	columns, named, none := "", "", ""
 	for i, f := range b.fields {
 		columns += fmt.Sprintf(", m.%s as f%d", b.dialect.Quote(b.sync.Mapping[f]), i)
 		named += fmt.Sprintf(", m.f%d", i)
+		none += ", null"
 	}
-	var chosen []string
-	for _, c := range b.columns() {
-		chosen = append(chosen, "m."+b.dialect.Quote(c))
+	found := b.hash() + " as hash, " + b.parts() + " as parts, " + b.identifiers() + " as identifiers"
+	var statements []string
+	var query string
+	if b.syntax.Lookup != "" {
+		query = "select row_number() over () as n, r.* from (select p.op, p.key, " + found + ", coalesce(p.parts, '') as former" + columns +
+			" from " + b.model.Relation() + " as m " + b.syntax.Lookup + " " + b.table("plan") + " as p on p.key = " + b.key() + " where not p.waits and p.op <> 'delete'" +
+			" union all select p.op, p.key, '', '', p.identifiers, ''" + none + " from " + b.table("plan") + " as p where not p.waits and p.op = 'delete') as r"
+	} else {
+		var chosen []string
+		for _, c := range b.columns() {
+			chosen = append(chosen, "m."+b.dialect.Quote(c))
+		}
+		statements = b.dialect.Work(b.going(), "select "+strings.Join(chosen, ", ")+" from "+b.model.Relation()+" as m where "+b.key()+` in (select "key" from `+b.table("plan")+" where not waits and op <> 'delete')")
+		query = "select row_number() over () as n, p.op, p.key, coalesce(m.hash, '') as hash, coalesce(m.parts, '') as parts," +
+			" coalesce(m.identifiers, p.identifiers) as identifiers, coalesce(p.parts, '') as former" + named +
+			" from " + b.table("plan") + " as p left join (select " + b.key() + ` as "key", ` + found + columns +
+			" from " + b.dialect.Quote(b.going()) + " as m) as m on m.key = p.key where not p.waits and (p.op = 'delete' or m.key is not null)"
 	}
-	statements := b.dialect.Work(b.going(), "select "+strings.Join(chosen, ", ")+" from "+b.model.Relation()+" as m where "+b.key()+" in (select key from "+b.table("plan")+" where not waits and op <> 'delete')")
-	statements = append(statements, "drop table if exists "+b.table("rows"),
-		"create table "+b.table("rows")+" as select row_number() over () as n, p.op, p.key, coalesce(m.hash, '') as hash, coalesce(m.parts, '') as parts,"+
-			" coalesce(m.identifiers, p.identifiers) as identifiers, coalesce(p.parts, '') as former"+named+
-			" from "+b.table("plan")+" as p left join (select "+b.key()+" as key, "+b.hash()+" as hash, "+b.parts()+" as parts, "+b.identifiers()+" as identifiers"+columns+
-			" from "+b.dialect.Quote(b.going())+" as m) as m on m.key = p.key where not p.waits and (p.op = 'delete' or m.key is not null)")
+	statements = append(statements, b.anew(b.table("rows"), query)...)
 	statements = append(statements, b.dialect.Index(b.name("rows")+"_n", b.table("rows"), false, "n")...)
 	_, err := tables.Run(ctx, s, statements...)
 	return err
@@ -340,7 +436,7 @@ func (b *Book) Rows(ctx context.Context, s tables.Session, after int64, most int
 	for i := range b.fields {
 		columns += fmt.Sprintf(", f%d", i)
 	}
-	q := fmt.Sprintf("select n, op, key, hash, parts, identifiers, former%s from %s where n > %d order by n limit %d", columns, b.table("rows"), after, most)
+	q := fmt.Sprintf("select n, op, \"key\", hash, parts, identifiers, former%s from %s where n > %d order by n limit %d", columns, b.table("rows"), after, most)
 	bytes := 0
 	err = s.Rows(ctx, q, func(v []any) error {
 		r := Row{Op: fmt.Sprint(v[1]), Key: fmt.Sprint(v[2]), Hash: fmt.Sprint(v[3]), Identifiers: Identifiers(fmt.Sprint(v[5]))}

@@ -36,7 +36,7 @@ func (s *Settled) Reject(code string, n int64) {
 
 // Settle writes what became of rows. It may be repeated.
 func (b *Book) Settle(ctx context.Context, s tables.Session, run string, now time.Time, of Settled) error {
-	return s.Tx(ctx, func(s tables.Session) error {
+	return b.once(ctx, s, func(s tables.Session) error {
 		if len(of.Accepted) > 0 {
 			if err := b.accept(ctx, s, run, now, of.Accepted); err != nil {
 				return err
@@ -51,12 +51,29 @@ func (b *Book) Settle(ctx context.Context, s tables.Session, run string, now tim
 	})
 }
 
+// drop deletes the rows of a table whose keys are those of rows that differ from them.
+func (b *Book) drop(table, those, differ string) string {
+	rows := b.table("rows")
+	if b.syntax.Lookup != "" {
+		if differ != "" {
+			differ = " and not (" + differ + ")"
+		}
+		return "delete t from " + rows + " as x " + b.syntax.Lookup + " " + table + " as t on t.key = x.key where " + those + differ
+	}
+	q := "delete from " + table + ` as t where t.key in (select x.key from ` + rows + " as x where " + those + ")"
+	if differ != "" {
+		q += " and not exists (select 1 from " + rows + " as x where x.key = t.key and " + differ + ")"
+	}
+	return q
+}
+
 func (b *Book) accept(ctx context.Context, s tables.Session, run string, now time.Time, ns []int64) error {
 	rows, sent, those := b.table("rows"), b.table("sent"), among(ns)
-	_, err := tables.Run(ctx, s,
-		"delete from "+b.table("rejects")+" where key in (select key from "+rows+" where "+those+")",
-		"delete from "+sent+" where key in (select key from "+rows+" where "+those+")",
-		"insert into "+sent+" (key, hash, parts, identifiers, changed_at, run) select key, hash, parts, identifiers, "+tables.Time(now)+", "+b.dialect.Text(run)+" from "+rows+" where op <> 'delete' and "+those)
+	if b.syntax.Versions {
+		return b.acceptVersions(ctx, s, run, now, those)
+	}
+	_, err := tables.Run(ctx, s, b.drop(b.table("rejects"), those, ""), b.drop(sent, those, ""),
+		"insert into "+sent+` ("key", hash, parts, identifiers, changed_at, run) select x.key, x.hash, x.parts, x.identifiers, `+b.time(now)+", "+b.dialect.Text(run)+" from "+rows+" as x where x.op <> 'delete' and "+those)
 	return err
 }
 
@@ -66,25 +83,37 @@ const (
 	lastDue  = 7 // doublings
 )
 
-func (b *Book) reject(ctx context.Context, s tables.Session, now time.Time, code string, ns []int64) error {
-	rows, rejects, those, at := b.table("rows"), b.table("rejects"), among(ns), tables.Time(now)
-	same := "x.key = " + rejects + ".key and x.op = " + rejects + ".op and x.hash = " + rejects + ".hash"
+// due is when a row is tried again after so many tries.
+func (b *Book) due(tries string, now time.Time) string {
 	var due strings.Builder
-	due.WriteString("case tries")
+	due.WriteString("case " + tries)
 	for i := range lastDue {
-		fmt.Fprintf(&due, " when %d then %s", i+1, tables.Time(now.Add(firstDue<<i)))
+		fmt.Fprintf(&due, " when %d then %s", i+1, b.time(now.Add(firstDue<<i)))
 	}
-	due.WriteString(" else " + tables.Time(now.Add(firstDue<<lastDue)) + " end")
-	_, err := tables.Run(ctx, s,
-		"delete from "+rejects+" where key in (select key from "+rows+" where "+those+") and not exists (select 1 from "+rows+" as x where "+same+")",
-		"update "+rejects+" set tries = tries + 1, code = "+b.dialect.Text(code)+", changed_at = "+at+" where changed_at <> "+at+" and exists (select 1 from "+rows+" as x where "+same+" and x.n in (select n from "+rows+" where "+those+"))",
-		"insert into "+rejects+" (key, op, hash, code, tries, due, waived, changed_at, identifiers) select x.key, x.op, x.hash, "+b.dialect.Text(code)+", 1, "+at+", false, "+at+", x.identifiers from "+rows+" as x where "+those+
+	due.WriteString(" else " + b.time(now.Add(firstDue<<lastDue)) + " end")
+	return due.String()
+}
+
+func (b *Book) reject(ctx context.Context, s tables.Session, now time.Time, code string, ns []int64) error {
+	rows, rejects, those, at := b.table("rows"), b.table("rejects"), among(ns), b.time(now)
+	if b.syntax.Versions {
+		return b.rejectVersions(ctx, s, now, code, those)
+	}
+	same := "x.op = t.op and x.hash = t.hash"
+	again := "update " + rejects + " as t set tries = t.tries + 1, code = " + b.dialect.Text(code) + ", changed_at = " + at + " where t.changed_at <> " + at +
+		" and exists (select 1 from " + rows + " as x where x.key = t.key and " + same + " and x.n in (select x.n from " + rows + " as x where " + those + "))"
+	if b.syntax.Lookup != "" {
+		again = "update " + rows + " as x " + b.syntax.Lookup + " " + rejects + " as t on t.key = x.key and " + same + " set t.tries = t.tries + 1, t.code = " + b.dialect.Text(code) + ", t.changed_at = " + at +
+			" where t.changed_at <> " + at + " and " + those
+	}
+	_, err := tables.Run(ctx, s, b.drop(rejects, those, same), again,
+		"insert into "+rejects+` ("key", op, hash, code, tries, due, waived, changed_at, identifiers) select x.key, x.op, x.hash, `+b.dialect.Text(code)+", 1, "+at+", false, "+at+", x.identifiers from "+rows+" as x where "+those+
 			" and not exists (select 1 from "+rejects+" as r where r.key = x.key)",
-		"update "+rejects+" set due = "+due.String()+" where changed_at = "+at)
+		"update "+rejects+" set due = "+b.due("tries", now)+" where changed_at = "+at)
 	return err
 }
 
-// among is the condition that n is one of ns, as ranges.
+// among is the condition that x.n is one of ns, as ranges.
 func among(ns []int64) string {
 	sorted := slices.Sorted(slices.Values(ns))
 	var ranges, single []string
@@ -96,12 +125,12 @@ func among(ns []int64) string {
 		if i == j {
 			single = append(single, fmt.Sprint(sorted[i]))
 		} else {
-			ranges = append(ranges, fmt.Sprintf("n between %d and %d", sorted[i], sorted[j]))
+			ranges = append(ranges, fmt.Sprintf("x.n between %d and %d", sorted[i], sorted[j]))
 		}
 		i = j + 1
 	}
 	if len(single) > 0 {
-		ranges = append(ranges, "n in ("+strings.Join(single, ", ")+")")
+		ranges = append(ranges, "x.n in ("+strings.Join(single, ", ")+")")
 	}
 	if len(ranges) == 0 {
 		return "false"
@@ -130,13 +159,21 @@ const keptRuns = 90 * 24 * time.Hour
 // End writes the books of a run that ended, and drops its rows.
 func (b *Book) End(ctx context.Context, s tables.Session, r Run) error {
 	of := b.dialect.Text(string(b.sync.ID))
-	return s.Tx(ctx, func(s tables.Session) error {
-		_, err := tables.Run(ctx, s, "drop table if exists "+b.table("rows"),
-			"delete from "+b.shared("runs")+" where run = "+b.dialect.Text(r.ID)+" or sync = "+of+" and began < "+tables.Time(r.Ended.Add(-keptRuns)),
+	if b.syntax.Versions {
+		return b.endVersions(ctx, s, r)
+	}
+	err := s.Tx(ctx, func(s tables.Session) error {
+		_, err := tables.Run(ctx, s,
+			"delete from "+b.shared("runs")+" where run = "+b.dialect.Text(r.ID)+" or sync = "+of+" and began < "+b.time(r.Ended.Add(-keptRuns)),
 			fmt.Sprintf("insert into %s (run, sync, began, ended, state, code, planned, accepted, rejected, invalid, removed) values (%s, %s, %s, %s, %s, %s, %d, %d, %d, %d, %d)",
-				b.shared("runs"), b.dialect.Text(r.ID), of, tables.Time(r.Began), tables.Time(r.Ended), b.dialect.Text(r.State), b.dialect.Text(r.Code), r.Planned, r.Accepted, r.Rejected, r.Invalid, r.Removed))
+				b.shared("runs"), b.dialect.Text(r.ID), of, b.time(r.Began), b.time(r.Ended), b.dialect.Text(r.State), b.dialect.Text(r.Code), r.Planned, r.Accepted, r.Rejected, r.Invalid, r.Removed))
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	_, err = s.Exec(ctx, "drop table if exists "+b.table("rows")) // the next plan does it otherwise
+	return err
 }
 
 // Reject is a row that the destination does not take.
@@ -156,13 +193,12 @@ func (b *Book) Rejects(ctx context.Context, s tables.Session, most int) (all []R
 	if err := b.prepare(ctx, s); err != nil {
 		return nil, err
 	}
-	q := fmt.Sprintf("select key, op, code, tries, due, waived, changed_at, identifiers from %s order by changed_at desc, key limit %d", b.table("rejects"), most)
+	q := fmt.Sprintf("select \"key\", op, code, tries, due, waived, changed_at, identifiers from %s as r order by changed_at desc, \"key\" limit %d", b.current("rejects", rejected...), most)
 	err = s.Rows(ctx, q, func(v []any) error {
 		r := Reject{Key: fmt.Sprint(v[0]), Op: fmt.Sprint(v[1]), Code: fmt.Sprint(v[2]), Identifiers: Identifiers(fmt.Sprint(v[7]))}
 		r.Tries, _ = v[3].(int64)
-		r.Due, _ = v[4].(time.Time)
-		r.Waived, _ = v[5].(bool)
-		r.At, _ = v[6].(time.Time)
+		r.Due, r.At = moment(v[4]), moment(v[6])
+		r.Waived = v[5] == true || v[5] == int64(1)
 		all = append(all, r)
 		return nil
 	})
@@ -175,13 +211,16 @@ func (b *Book) Again(ctx context.Context, s tables.Session, now time.Time, code 
 	if err := b.prepare(ctx, s); err != nil {
 		return 0, err
 	}
-	change := "waived = false, due = " + tables.Time(now.Add(-time.Second))
+	change := "waived = false, due = " + b.time(now.Add(-time.Second))
 	if waive {
 		change = "waived = true"
 	}
 	where := ""
 	if code != "" {
 		where = " where code = " + b.dialect.Text(code)
+	}
+	if b.syntax.Versions {
+		return b.againVersions(ctx, s, now, where, waive)
 	}
 	return s.Exec(ctx, "update "+b.table("rejects")+" set "+change+where)
 }

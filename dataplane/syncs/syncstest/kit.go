@@ -112,15 +112,15 @@ type fragile struct {
 }
 
 func (f fragile) Session(ctx context.Context, schema string) (tables.Session, error) {
-	s, err := f.Warehouse.(tables.Warehouse).Session(ctx, schema)
+	s, err := f.Warehouse.(tables.Modelled).Session(ctx, schema)
 	if err != nil {
 		return nil, err
 	}
 	return mortal{s, f.left, f.dead}, nil
 }
 
-func (f fragile) Dialect() tables.Dialect { return f.Warehouse.(tables.Warehouse).Dialect() }
-func (f fragile) Home() string            { return f.Warehouse.(tables.Warehouse).Home() }
+func (f fragile) Basics() tables.Basics { return f.Warehouse.(tables.Modelled).Basics() }
+func (f fragile) Home() string          { return f.Warehouse.(tables.Modelled).Home() }
 
 // NewWorld returns a world whose engine runs until the test ends.
 func NewWorld(t *testing.T, open Open, change func(*activation.Sync)) *World {
@@ -192,7 +192,7 @@ func (w *World) session(do func(context.Context, tables.Session) error) {
 		w.t.Fatal(err)
 	}
 	defer func() { _ = on.Close() }()
-	s, err := on.(tables.Warehouse).Session(ctx, on.(tables.Warehouse).Home())
+	s, err := on.(tables.Modelled).Session(ctx, on.(tables.Modelled).Home())
 	if err == nil {
 		err = errors.Join(do(ctx, s), s.Close())
 	}
@@ -295,14 +295,15 @@ func (w *World) quiet() {
 	}
 }
 
-// awaitDeath waits until the process died, or its run ended before that.
-func (w *World) awaitDeath() {
+// awaitDeath waits until the process died, or its run ended before that, and reports which.
+func (w *World) awaitDeath() (died bool) {
 	w.t.Helper()
 	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if w.deaths.Load() < 0 || w.status().State != "running" {
+		if died = w.deaths.Load() < 0; died || w.status().State != "running" {
 			w.Kill()
-			return
+			return died
 		}
 	}
 	w.t.Fatal("the process neither died nor ended its run")
+	return false
 }

@@ -164,6 +164,36 @@ func Modes(t *testing.T, open func(t *testing.T) Open) {
 	}
 }
 
+// Deaths lets the process die at each statement of a run in turn, or at each strideth:
+// the next run brings the tool to what the model has.
+func Deaths(t *testing.T, open Open, stride int) {
+	w := NewWorld(t, open, nil)
+	w.Put(people(12))
+	w.balanced(w.Sync())
+	for at := 1; ; at += stride {
+		w.Put(map[string]person{"p001": {fmt.Sprintf("name of %d", at), "free", 1}, "p002": {fmt.Sprintf("name of %d", at), "free", 1}, fmt.Sprintf("q%d", at): {"name of new", "pro", at}})
+		w.Remove(fmt.Sprintf("q%d", at-stride))
+		w.Tool.Set(func(t *Tool) { t.refuses["p002"] = true })
+		w.deaths.Store(int64(at))
+		if err := w.engine.Start(context.Background(), w.status().Task); err != nil {
+			t.Fatal(err)
+		}
+		died := w.awaitDeath()
+		w.Start()
+		w.balanced(w.Sync())
+		all, err := w.engine.Rejects(context.Background(), w.status().Task, 10)
+		if err != nil || len(all) != 1 || all[0].Key != "p002" {
+			t.Fatalf("after a death at statement %d rejects are %+v, %v", at, all, err)
+		}
+		w.Tool.Set(func(t *Tool) { clear(t.refuses) })
+		w.balanced(w.again(false))
+		w.Wants(fmt.Sprintf("after a death at statement %d", at))
+		if !died {
+			return
+		}
+	}
+}
+
 // random: whatever dies, stumbles and changes, the tool is equal in the end.
 func random(t *testing.T, open Open, steps int) {
 	seed := rand.Uint64()

@@ -112,6 +112,11 @@ func (a *api) run(ctx context.Context, statement, id string) error {
 	if id != "" {
 		settings.Set("query_id", id)
 	}
+	return a.runWith(ctx, statement, settings)
+}
+
+// runWith is run with some settings.
+func (a *api) runWith(ctx context.Context, statement string, settings url.Values) error {
 	settings.Set("wait_end_of_query", "1")
 	until, wait := time.Now().Add(lockTime), firstPoll
 	for {

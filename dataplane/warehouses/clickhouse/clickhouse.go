@@ -19,6 +19,7 @@ import (
 	"weir/dataplane/warehouse/refusal"
 	"weir/dataplane/warehouse/rows"
 	"weir/dataplane/warehouse/texts"
+	"weir/dataplane/warehouses/clickhouse/building"
 	"weir/dataplane/warehouses/clickhouse/formats"
 	"weir/dataplane/warehouses/clickhouse/reading"
 	"weir/shared/delay"
@@ -479,16 +480,8 @@ func (w *connection) Query(ctx context.Context, query string, row func([]byte) e
 	if err := reading.Check(query); err != nil {
 		return err
 	}
-	if w.zone == nil {
-		if err := w.api.rows(ctx, "select timezone()", large(), func(_ []field, v []any) error {
-			var err error
-			if w.zone, err = time.LoadLocation(fmt.Sprint(v[0])); err != nil {
-				w.zone = time.UTC
-			}
-			return nil
-		}); err != nil {
-			return failure(warehouse.CodeFailed, err)
-		}
+	if err := w.readZone(ctx); err != nil {
+		return err
 	}
 	settings := url.Values{"readonly": {"1"}, "max_execution_time": {fmt.Sprint(int(queryTime.Seconds()))}, "max_memory_usage": {fmt.Sprint(queryMemory)},
 		"max_result_rows": {fmt.Sprint(queryRows)}, "result_overflow_mode": {"throw"}, "max_query_size": {"8388608"}, "max_ast_elements": {"1000000"}, "max_expanded_ast_elements": {"1000000"}, "max_read_buffer_size": {bufferBytes}}
@@ -513,34 +506,30 @@ func (w *connection) Query(ctx context.Context, query string, row func([]byte) e
 	return refused(err)
 }
 
+// readZone asks for the zone of times without one.
+func (w *connection) readZone(ctx context.Context) error {
+	if w.zone != nil {
+		return nil
+	}
+	err := w.api.rows(ctx, "select timezone()", large(), func(_ []field, v []any) error {
+		var err error
+		if w.zone, err = time.LoadLocation(fmt.Sprint(v[0])); err != nil {
+			w.zone = time.UTC
+		}
+		return nil
+	})
+	return failure(warehouse.CodeFailed, err)
+}
+
 // given is an error of whoever takes rows.
 type given struct{ error }
 
 // value reads a value of a result. What is none of its type stays as it is.
 func (w *connection) value(native string, v any) any {
-	typ := plain(native)
-	switch s, isText := v.(string); {
-	case native == booleans:
-		if n, ok := v.(json.Number); ok {
-			return n != "0"
-		}
-	case !isText:
-	case typ == "Date" || typ == "Date32":
-		if t, err := time.Parse(time.DateOnly, s); err == nil {
-			return t
-		}
-	case strings.HasPrefix(typ, "DateTime"):
-		zone := w.zone
-		if parts := strings.Split(typ, "'"); len(parts) == 3 {
-			if z, err := time.LoadLocation(parts[1]); err == nil {
-				zone = z
-			}
-		}
-		if t, err := time.ParseInLocation("2006-01-02 15:04:05.999999999", s, zone); err == nil {
-			return t
-		}
+	if n, ok := v.(json.Number); ok && native == booleans {
+		return n != "0"
 	}
-	return v
+	return building.Moment(plain(native), v, w.zone)
 }
 
 // Exec implements warehouse.Warehouse: there are no transactions.

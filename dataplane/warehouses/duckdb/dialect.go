@@ -39,6 +39,12 @@ func (dialect) Binary(x string) string { return x }
 
 func (dialect) Number(x string) string { return "try_cast(" + x + " as double)" }
 
+// Syntax implements tables.Basics.
+func (dialect) Syntax() tables.Syntax { return tables.Standard }
+
+// Basics implements tables.Modelled.
+func (w *connection) Basics() tables.Basics { return dialect{} }
+
 // Dialect implements tables.Warehouse.
 func (w *connection) Dialect() tables.Dialect { return dialect{} }
 

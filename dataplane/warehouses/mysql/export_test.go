@@ -32,5 +32,5 @@ func Merge(t warehouse.Table) []string {
 func Fits(native, value string) (string, bool) { return fit(native)(value) }
 
 // Query and Exec say whether a statement may be run.
-func Query(q string) bool { return beginsWith(q, reads) }
-func Exec(q string) bool  { return beginsWith(q, writes) }
+func Query(q string) bool { return mayQuery(q) }
+func Exec(q string) bool  { return mayExec(q) }

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"weir/dataplane/layout"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/refusal"
+	"weir/dataplane/warehouses/mysql/building"
 	"weir/shared/fault"
 )
 
@@ -342,27 +342,18 @@ func (w *connection) denied(ctx context.Context, err error) error {
 	return warehouse.Fail(warehouse.CodeAuth, refusal.Wrap(refusal.Table, e))
 }
 
-// reads are the words that a query begins with, writes those of statements that Exec
-// takes: what they do can be taken back.
-var (
-	reads  = []string{"select", "with", "show", "describe", "desc", "explain", "values", "table", "("}
-	writes = []string{"insert", "update", "delete", "replace", "select", "with", "("}
-)
+// reads are the words that a query begins with.
+var reads = []string{"select", "with", "show", "describe", "desc", "explain", "values", "table", "("}
 
-// begin is what comes before a statement: blanks and comments, but for those that
-// servers run.
-var begin = regexp.MustCompile(`^(\s|;|--[^\n]*(\n|$)|#[^\n]*(\n|$)|/\*(\*/|([^!M]|M[^!])(?s:.*?)\*/))*(\(|[A-Za-z]*)`)
-
-// beginsWith says whether a statement begins with one of words.
-func beginsWith(statement string, words []string) bool {
-	m := begin.FindStringSubmatch(statement)
-	return m != nil && slices.Contains(words, strings.ToLower(m[len(m)-1]))
-}
+// mayQuery and mayExec say whether a statement may be run as a query, and in Exec, which
+// takes what can be taken back.
+func mayQuery(q string) bool { return building.Begins(q, reads) }
+func mayExec(q string) bool  { return building.Begins(q, building.Writes) }
 
 // Query implements warehouse.Warehouse. It has a connection of its own, so that what the
 // statement sets ends with it.
 func (w *connection) Query(ctx context.Context, query string, row func([]byte) error) error {
-	if !beginsWith(query, reads) {
+	if !mayQuery(query) {
 		return warehouse.Refuse(warehouse.CodeFailed, errors.New("a query begins with select, with, show, describe, explain, values or table"))
 	}
 	conn, err := w.connect(ctx, nil)
@@ -419,7 +410,7 @@ func (w *connection) Query(ctx context.Context, query string, row func([]byte) e
 // Exec implements warehouse.Warehouse.
 func (w *connection) Exec(ctx context.Context, statements []string) (rows int64, err error) {
 	for _, q := range statements {
-		if !beginsWith(q, writes) {
+		if !mayExec(q) {
 			return 0, warehouse.Refuse(warehouse.CodeFailed, errors.New("MySQL can take back what insert, update, delete and replace do, and nothing else: no other statement is run"))
 		}
 	}

@@ -24,6 +24,9 @@ func (w *connection) Session(ctx context.Context, schema string) (tables.Session
 	}, nil
 }
 
+// Basics implements tables.Modelled.
+func (w *connection) Basics() tables.Basics { return building.Dialect{} }
+
 // Dialect implements tables.Warehouse.
 func (w *connection) Dialect() tables.Dialect { return building.Dialect{} }
 

@@ -14,7 +14,7 @@ import (
 
 // TestEventsBecomeRowsInClickHouse loads a server that is no part of the product: events
 // that come twice, a type that widens, a user who changes, a process that is killed while
-// it loads.
+// it loads. Rows of a model there are kept in a tool, across that death.
 func TestEventsBecomeRowsInClickHouse(t *testing.T) {
 	t.Parallel()
 	const users = 40
@@ -40,6 +40,7 @@ func TestEventsBecomeRowsInClickHouse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	crm := newSink(t)
 	dir := t.TempDir()
 	password := filepath.Join(dir, "password")
 	write(t, password, "hush")
@@ -52,9 +53,21 @@ destinations:
     type: clickhouse
     settings: { host: %s, port: %s, database: weir1, user: weir1, sslMode: disable, syncEvery: 5s }
     secrets: { password: { from: file, path: %q } }
+  - { name: crm, type: webhook, settings: { url: %q } }
 connections:
   - { source: web, destination: lake }
-`, host, port, password)
+models:
+  - name: payers
+    warehouse: lake
+    key: id
+    sql: select u.id as id, u.plan as plan, p.total as total from users u any left join (select user_id as id, sum(amount) as total from paid group by user_id) p using (id)
+syncs:
+  - name: contacts
+    model: payers
+    destination: crm
+    object: record
+    mapping: { plan: plan, paid: total }
+`, host, port, password, crm.URL)
 	ports := addresses(t)
 	p, in := dev(t, dir, config, ports...)
 	send := func(name string, amount func(int) string) {
@@ -70,7 +83,18 @@ connections:
 		}
 	}
 	send("first", func(i int) string { return fmt.Sprint(i) })
-	until(t, "the first rows", func() bool { return rowCount(t, in, "paid") == users })
+	until(t, "the first rows", func() bool { return rowCount(t, in, "paid") == users && rowCount(t, in, "users") == users })
+	weir := func(args ...string) string { t.Helper(); return run(t, 0, "", append(args, "--data-dir", in.Dir)...) }
+	if out := weir("model", "preview", "payers"); !contains(out, `"plan":"first"`) {
+		t.Errorf("the model is %s", out)
+	}
+	if out := weir("sync", "preview", "contacts", "--limit", "1"); !contains(out, `"type":"record"`) || !contains(out, `"plan":"first"`) {
+		t.Errorf("the sync would send %s", out)
+	}
+	weir("sync", "run", "contacts", "--wait")
+	if records := recordsOf(t, crm); len(records) != users || records["u7"] != `{"paid":7,"plan":"first"}` {
+		t.Errorf("the tool has %v", records)
+	}
 	send("second", func(i int) string { return fmt.Sprintf("%d.5", i) })
 	p.kill()
 	_, in = dev(t, dir, config, ports...)
@@ -79,6 +103,12 @@ connections:
 		b := bookOf(t, in, "web", "lake")
 		return b.Balanced && b.InFlight == 0 && b.Delivered == 4*users
 	})
+	sent := len(crm.all())
+	weir("sync", "run", "contacts", "--wait")
+	weir("sync", "run", "contacts", "--wait")
+	if records := recordsOf(t, crm); len(crm.all()) != sent+users || records["u7"] != `{"paid":14.5,"plan":"second"}` {
+		t.Errorf("after %d requests the tool has %v", len(crm.all())-sent, records)
+	}
 	for sql, want := range map[string]string{
 		`select count(*) as n, count(distinct id) as ids from tracks`:                   `{"n":80,"ids":80}`,
 		`select count(*) as n, min(plan) as plan from users`:                            `{"n":40,"plan":"second"}`,

@@ -87,7 +87,7 @@ type Destination struct {
 // Model is rows of a warehouse.
 type Model struct {
 	Name      string   `json:"name" doc:"1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last"`
-	Warehouse string   `json:"warehouse" doc:"The name of the warehouse; its kind has to have models: duckdb or postgres"`
+	Warehouse string   `json:"warehouse" doc:"The name of the warehouse; its kind has to have models: clickhouse, duckdb, mysql or postgres"`
 	Table     string   `json:"table,omitempty" doc:"A table or view, such as users or crm.customers; or sql, or audience"`
 	SQL       string   `json:"sql,omitempty" doc:"One statement that reads, in the warehouse's SQL"`
 	Audience  string   `json:"audience,omitempty" doc:"An audience of the warehouse's profiles: the golden records of its persons, whose key is weir_id"`

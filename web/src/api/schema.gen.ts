@@ -2403,6 +2403,8 @@ export interface components {
             objects?: Record<string, never>[];
             /** @description Of a warehouse: its tables and queries may be models */
             models?: boolean;
+            /** @description Of a warehouse with models: it can have profiles */
+            profiles?: boolean;
             /** @description What the kind was proven against where no server of the vendor's was there */
             standIn?: string;
             /** @description What people do before they use it */
@@ -2840,7 +2842,7 @@ export interface components {
         Model: {
             /** @description 1 to 64 letters, digits, spaces, '_', '-' and '.', a letter or digit first and last */
             name: string;
-            /** @description The name of the warehouse; its kind has to have models: duckdb or postgres */
+            /** @description The name of the warehouse; its kind has to have models: clickhouse, duckdb, mysql or postgres */
             warehouse: string;
             /** @description A table or view, such as users or crm.customers; or sql, or audience */
             table?: string;

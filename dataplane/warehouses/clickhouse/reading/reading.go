@@ -96,21 +96,31 @@ var outside = []string{"file", "url", "urlcluster", "remote", "remotesecure", "m
 // those that hold nothing.
 var shown = []string{"columns", "tables", "one", "numbers"}
 
+func refuse(format string, args ...any) error {
+	return warehouse.Refuse(warehouse.CodeFailed, fmt.Errorf(format, args...))
+}
+
 // Check says what of a statement a query may not have.
 func Check(q string) error {
 	all, ok := tokens(q)
-	refuse := func(format string, args ...any) error {
-		return warehouse.Refuse(warehouse.CodeFailed, fmt.Errorf(format, args...))
+	if !ok {
+		return refuse("a quote or a comment has no end")
 	}
+	first := slices.IndexFunc(all, func(t token) bool { return t.kind != '(' })
+	if first < 0 || all[first].kind != 'w' || !slices.Contains([]string{"select", "with"}, strings.ToLower(all[first].text)) {
+		return refuse("a query begins with select or with")
+	}
+	return Within(q)
+}
+
+// Within says what of a statement that does more than read a query within it may not have.
+func Within(q string) error {
+	all, ok := tokens(q)
 	if !ok {
 		return refuse("a quote or a comment has no end")
 	}
 	for len(all) > 0 && all[len(all)-1].kind == ';' {
 		all = all[:len(all)-1]
-	}
-	first := slices.IndexFunc(all, func(t token) bool { return t.kind != '(' })
-	if first < 0 || all[first].kind != 'w' || !slices.Contains([]string{"select", "with"}, strings.ToLower(all[first].text)) {
-		return refuse("a query begins with select or with")
 	}
 	word := func(i int, kinds string) string {
 		if i < 0 || i >= len(all) || !strings.ContainsRune(kinds, rune(all[i].kind)) {

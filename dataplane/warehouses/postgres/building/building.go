@@ -53,6 +53,9 @@ func (Dialect) Index(name, table string, unique bool, columns ...string) []strin
 	return []string{"create " + kind + " if not exists " + quote(name) + " on " + table + " (" + strings.Join(quoted, ", ") + ")"}
 }
 
+// Syntax implements tables.Basics.
+func (Dialect) Syntax() tables.Syntax { return tables.Standard }
+
 // Latest implements tables.Dialect.
 func (Dialect) Latest(x, at, id, cond string) string {
 	return fmt.Sprintf(`(array_agg(%s order by %s desc, %s collate "C" desc) filter (where %s))[1]`, x, at, id, cond)

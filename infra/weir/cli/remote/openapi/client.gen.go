@@ -1457,8 +1457,11 @@ type Spec struct {
 	} `json:"overrides,omitempty"`
 
 	// Private True of a kind that stands in its workspace, of the type custom; its secrets are sealed for the addresses that it names, too
-	Private bool    `json:"private,omitempty"`
-	Secrets []Field `json:"secrets,omitempty"`
+	Private bool `json:"private,omitempty"`
+
+	// Profiles Of a warehouse with models: it can have profiles
+	Profiles bool    `json:"profiles,omitempty"`
+	Secrets  []Field `json:"secrets,omitempty"`
 
 	// SentTo The fields that say where secrets are sent; secrets are sealed for their values
 	SentTo []string `json:"sentTo,omitempty"`
