@@ -59,7 +59,9 @@ export function ModelPage() {
 
 /** The only warehouse of a workspace that has one, else none. */
 function only(c: Configured): string {
-  const all = (c.document.destinations ?? []).filter((d) => ["clickhouse", "duckdb", "mysql", "postgres"].includes(d.type));
+  const all = (c.document.destinations ?? []).filter((d) =>
+    ["clickhouse", "duckdb", "mysql", "postgres"].includes(d.type),
+  );
   return all.length === 1 ? (all[0]?.name ?? "") : "";
 }
 
