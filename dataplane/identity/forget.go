@@ -72,6 +72,7 @@ func (g *Graph) Links(ctx context.Context, s tables.Session, id string, most int
 // identifiers there were.
 func (g *Graph) Forget(ctx context.Context, s tables.Session, person string, tables func(in Input, column string) []string) (ids int64, err error) {
 	r := g.run(ctx, s)
+	r.sweep()
 	r.make("_w_gone_ids", "select n.node, n.type, n.value from %s n join %s g on g.node = n.node where %s = %s", g.t("nodes"), g.t("graph"), g.id("g.person"), g.SQL.Text(person))
 	ids = r.int("select count(*) from _w_gone_ids")
 	for _, in := range g.Inputs {
@@ -97,6 +98,17 @@ func (g *Graph) Forget(ctx context.Context, s tables.Session, person string, tab
 	r.exec("insert into %s select coalesce(max(published), 0), 'erased', %s, null, %d from _entities where entity = %s", g.Table("ledger"), g.SQL.Text(person), ids, g.SQL.Text(g.Entity))
 	r.drop("_w_gone_ids")
 	return ids, r.err
+}
+
+// sweep drops the work tables that a run left which died: they may hold anybody. Whatever an entity is called, its own
+// tables stay.
+func (r *run) sweep() {
+	var left []string
+	r.rows(`select table_name from information_schema.tables where table_schema = current_schema() and table_type = 'BASE TABLE' and starts_with(table_name, '_w_')
+		and not exists (select 1 from _entities e where starts_with(table_name, '_' || e.entity || '_'))`, func(v []any) {
+		left = append(left, r.d.Quote(fmt.Sprint(v[0])))
+	})
+	r.drop(left...)
 }
 
 // Drop removes all that the graph's entity has, decisions too.
