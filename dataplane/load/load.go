@@ -103,7 +103,7 @@ func (l *loader) openManifest(ctx context.Context) (*disk.Manifest, error) {
 	}
 	next, err := l.newManifest(ctx, c.Next, c.Last)
 	if next == nil || err != nil {
-		return nil, err
+		return nil, errors.Join(err, l.e.staged.Gone(ctx, l.dest, c.Next))
 	}
 	return next, durable.PutJSON(l.path("manifest.json"), next)
 }

@@ -283,6 +283,32 @@ func (c *Counter) pass(ctx context.Context, p place, next uint64) {
 	c.stir()
 }
 
+// Gone forgets what is counted of d where the logs have nothing from records on: another
+// process of the plane has loaded it. No load of d is open. What is appended meanwhile
+// stays counted.
+func (c *Counter) Gone(ctx context.Context, d id.Destination, from []uint64) error {
+	counted, _ := c.Counts()
+	for key := range counted {
+		if key.Destination != d {
+			continue
+		}
+		ends := make([]uint64, len(c.logs))
+		for p, log := range c.logs {
+			st, err := log.State(ctx)
+			if err != nil {
+				return fmt.Errorf("read the state of STAGE: %w", err)
+			}
+			ends[p] = st.Last + 1
+			for _, err := range log.ReadTo(ctx, from[p], string(d)) {
+				return err // or there is something
+			}
+		}
+		c.Pass(ctx, d, ends)
+		return nil
+	}
+	return nil
+}
+
 // Counts returns how many events wait, for each source and destination that has any.
 // whole is false while something of it has to be read.
 func (c *Counter) Counts() (sums map[ledger.Key]int64, whole bool) {
