@@ -34,6 +34,7 @@ func (o open) Close() error { return nil }
 func (o open) Session(ctx context.Context, schema string) (tables.Session, error) {
 	return o.Warehouse.(tables.Warehouse).Session(ctx, schema)
 }
+func (o open) Basics() tables.Basics   { return o.Warehouse.(tables.Warehouse).Basics() }
 func (o open) Dialect() tables.Dialect { return o.Warehouse.(tables.Warehouse).Dialect() }
 func (o open) Home() string            { return o.Warehouse.(tables.Warehouse).Home() }
 
