@@ -19,6 +19,7 @@ import (
 	"weir/dataplane/tables"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouses/mysql"
+	"weir/shared/delay"
 	"weir/shared/fault"
 	"weir/shared/secret"
 	"weir/shared/servertest"
@@ -323,7 +324,7 @@ func TestMySQLSessions(t *testing.T) {
 	if _, err := s.Exec(ctx, "update tx set b = sleep(500)"); err == nil || ctx.Err() == nil {
 		t.Errorf("the statement ended with %v, the context with %v", err, ctx.Err())
 	}
-	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; delay.For(t.Context(), 20*time.Millisecond) {
 		var busy int
 		if err := mariadb.root.QueryRowContext(t.Context(), "select count(*) from information_schema.processlist where user = '"+name+"' and info like '%sleep%'").Scan(&busy); err != nil {
 			t.Fatal(err)

@@ -63,15 +63,15 @@ func Decide(ctx context.Context, s tables.Session, c profile.Config, entity stri
 			return fault.New(fault.Missing, "No identifier of the type %s has this value, as it is written when it is cleaned.", typ)
 		}
 	}
+	if d.reviews() {
+		return keep(ctx, s, g, d.Kind, [][2]string{{d.A, d.B}}, d.Undo, d.By, now)
+	}
 	second := "null"
 	if len(ends) > 1 {
 		second = c.SQL.Text(d.B)
 	}
 	return s.Tx(ctx, func(in tables.Session) error {
 		statements := []string{fmt.Sprintf("delete from %s where kind = %s and a = %s and coalesce(b, '') = %s", g.Table("rules"), c.SQL.Text(d.Kind), c.SQL.Text(d.A), c.SQL.Text(d.B))}
-		if d.reviews() { // the last word on a pair counts, in whichever order its identifiers are given
-			statements[0] = fmt.Sprintf("delete from %s where kind in ('%s', '%s') and (a = %[4]s and b = %[5]s or a = %[5]s and b = %[4]s)", g.Table("rules"), identity.Same, identity.Different, c.SQL.Text(d.A), c.SQL.Text(d.B))
-		}
 		if !d.Undo {
 			statements = append(statements, fmt.Sprintf("insert into %s values (%s, %s, %s, %s, %s)", g.Table("rules"), c.SQL.Text(d.Kind), c.SQL.Text(d.A), second, c.SQL.Text(d.By), tables.Time(now)))
 		}

@@ -43,7 +43,7 @@ func Review(ctx context.Context, s tables.Session, c profile.Config, entity, kin
 	if err != nil {
 		return wrong, err
 	}
-	var all, both []string
+	var good [][2]string
 	kept := map[[2]string]bool{}
 	for i, pair := range pairs {
 		switch text := amiss(pair, missing, undo); {
@@ -51,19 +51,29 @@ func Review(ctx context.Context, s tables.Session, c profile.Config, entity, kin
 			wrong = append(wrong, Wrong{i, text})
 		case !kept[pair] && !kept[[2]string{pair[1], pair[0]}]:
 			kept[pair] = true
-			a, b := g.SQL.Text(pair[0]), g.SQL.Text(pair[1])
-			all = append(all, fmt.Sprintf("(%s, %s, %s, '', %s)", g.SQL.Text(kind), a, b, tables.Time(now)))
-			both = append(both, fmt.Sprintf("(%s, %s), (%s, %s)", a, b, b, a))
+			good = append(good, pair)
 		}
 	}
-	if len(all) == 0 {
+	if len(good) == 0 {
 		return wrong, nil
+	}
+	return wrong, keep(ctx, s, g, kind, good, undo, "", now)
+}
+
+// keep keeps what somebody knows of pairs that differ, or takes it back. The last word on a pair counts, in whichever order
+// its identifiers are given.
+func keep(ctx context.Context, s tables.Session, g *identity.Graph, kind string, pairs [][2]string, undo bool, by string, now time.Time) error {
+	var all, both []string
+	for _, pair := range pairs {
+		a, b := g.SQL.Text(pair[0]), g.SQL.Text(pair[1])
+		all = append(all, fmt.Sprintf("(%s, %s, %s, %s, %s)", g.SQL.Text(kind), a, b, g.SQL.Text(by), tables.Time(now)))
+		both = append(both, fmt.Sprintf("(%s, %s), (%s, %s)", a, b, b, a))
 	}
 	statements := []string{fmt.Sprintf("delete from %s where kind in ('%s', '%s') and exists (select 1 from (values %s) p(x, y) where p.x = a and p.y = b)", g.Table("rules"), identity.Same, identity.Different, strings.Join(both, ", "))}
 	if !undo {
 		statements = append(statements, fmt.Sprintf("insert into %s (kind, a, b, by_whom, at_time) values %s", g.Table("rules"), strings.Join(all, ", ")))
 	}
-	return wrong, s.Tx(ctx, func(in tables.Session) error {
+	return s.Tx(ctx, func(in tables.Session) error {
 		_, err := tables.Run(ctx, in, statements...)
 		return err
 	})

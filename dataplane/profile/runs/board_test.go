@@ -14,6 +14,7 @@ import (
 	"weir/dataplane/tables"
 	"weir/dataplane/tables/enginetest"
 	"weir/dataplane/warehouse"
+	"weir/shared/delay"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/workspace"
@@ -25,22 +26,10 @@ var engines enginetest.Engines
 
 func TestMain(m *testing.M) { engines.Main(m) }
 
-// open is a warehouse that stays open.
-type open struct{ warehouse.Warehouse }
-
-func (o open) Close() error { return nil }
-
-func (o open) Session(ctx context.Context, schema string) (tables.Session, error) {
-	return o.Warehouse.(tables.Warehouse).Session(ctx, schema)
-}
-func (o open) Basics() tables.Basics   { return o.Warehouse.(tables.Warehouse).Basics() }
-func (o open) Dialect() tables.Dialect { return o.Warehouse.(tables.Warehouse).Dialect() }
-func (o open) Home() string            { return o.Warehouse.(tables.Warehouse).Home() }
-
 // until waits for something that the board does.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !ok(); delay.For(t.Context(), 10*time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("waited a minute for " + what)
 		}
@@ -57,7 +46,7 @@ func TestProfilesRunAfterLoadsAndWhenAsked(t *testing.T) {
 		Inputs:   []profiles.Input{{Name: "events", Events: "*"}}, Features: []profiles.Feature{{Name: "n", Count: "events"}},
 		Scores: []scores.Score{{Name: "churn", Model: scores.Boosted, Predict: json.RawMessage(`{"did":"events","next":"7d"}`)}},
 	}
-	s, err := open{w.(warehouse.Warehouse)}.Session(t.Context(), profile.Schema)
+	s, err := w.Session(t.Context(), profile.Schema)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +63,7 @@ func TestProfilesRunAfterLoadsAndWhenAsked(t *testing.T) {
 			if down.Load() {
 				return nil, fault.New(fault.Unavailable, "down")
 			}
-			return open{w.(warehouse.Warehouse)}, nil
+			return enginetest.Keep(w), nil
 		},
 	}
 	board := runs.New(runs.Config{

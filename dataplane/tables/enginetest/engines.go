@@ -124,3 +124,16 @@ func Insert(t testing.TB, s tables.Session, table string, rows []string) {
 		rows = rows[n:]
 	}
 }
+
+type worked = tables.Warehouse
+
+// kept is a warehouse that is worked on, and that Close leaves open.
+type kept struct {
+	warehouse.Warehouse
+	worked
+}
+
+func (kept) Close() error { return nil }
+
+// Keep returns a warehouse of Open as one that Close leaves open.
+func Keep(w tables.Warehouse) warehouse.Warehouse { return kept{w.(warehouse.Warehouse), w} }

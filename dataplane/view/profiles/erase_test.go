@@ -17,26 +17,16 @@ import (
 	"weir/dataplane/profile/lookup"
 	"weir/dataplane/profile/runs"
 	"weir/dataplane/tables"
+	"weir/dataplane/tables/enginetest"
 	"weir/dataplane/view/endpoint"
 	view "weir/dataplane/view/profiles"
 	"weir/dataplane/warehouse"
 	"weir/shared/capability"
+	"weir/shared/delay"
 	"weir/shared/id"
 	"weir/shared/workspace"
 	"weir/shared/workspace/profiles"
 )
-
-// open is a warehouse that stays open.
-type open struct{ warehouse.Warehouse }
-
-func (o open) Close() error { return nil }
-
-func (o open) Session(ctx context.Context, schema string) (tables.Session, error) {
-	return o.Warehouse.(tables.Warehouse).Session(ctx, schema)
-}
-func (o open) Basics() tables.Basics   { return o.Warehouse.(tables.Warehouse).Basics() }
-func (o open) Dialect() tables.Dialect { return o.Warehouse.(tables.Warehouse).Dialect() }
-func (o open) Home() string            { return o.Warehouse.(tables.Warehouse).Home() }
 
 // TestAHouseholdForgetsAnErasedMemberAtOnce: neither a load nor the hour is waited for, in the copy as in the warehouse.
 func TestAHouseholdForgetsAnErasedMemberAtOnce(t *testing.T) {
@@ -69,7 +59,7 @@ func TestAHouseholdForgetsAnErasedMemberAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	job := runs.Job{Workspace: "ws_a", Profile: p, Table: strings.ToLower, Open: func(context.Context) (warehouse.Warehouse, error) { return open{w.(warehouse.Warehouse)}, nil }}
+	job := runs.Job{Workspace: "ws_a", Profile: p, Table: strings.ToLower, Open: func(context.Context) (warehouse.Warehouse, error) { return enginetest.Keep(w), nil }}
 	board := runs.New(runs.Config{
 		Jobs: func() []runs.Job { return []runs.Job{job} }, Owner: own, Merged: func(id.Destination) int64 { return 0 }, Now: time.Now, Log: slog.New(slog.DiscardHandler), Done: copies.Feed,
 	})
@@ -110,7 +100,7 @@ func TestAHouseholdForgetsAnErasedMemberAtOnce(t *testing.T) {
 	until := func(want string) {
 		t.Helper()
 		status, got := 0, ""
-		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); time.Now().Before(end); delay.For(t.Context(), 10*time.Millisecond) {
 			if status, got = call(http.MethodGet, "/address:elm%201/traits?entity=household", capability.LookupProfiles, ""); strings.Contains(got, want) {
 				return
 			}

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +25,7 @@ import (
 	"weir/dataplane/layout/timestamp"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/refusal"
+	"weir/dataplane/warehouse/texts"
 )
 
 // Kind is what a kind of warehouse says of its columns.
@@ -386,24 +386,12 @@ func (s *spot) own(v parquet.Value, sent []byte) []byte {
 	return s.text(v)
 }
 
-// text writes a staged value as layouts do; it is good until the next one.
+// text is a staged value as layouts write it; it is good until the next one.
 func (s *spot) text(v parquet.Value) []byte {
-	switch s.typ {
-	case layout.Int:
-		s.buf = strconv.AppendInt(s.buf[:0], v.Int64(), 10)
-	case layout.Float:
-		f, format := v.Double(), byte('g')
-		if size := math.Abs(f); size >= 1e-4 && size < 1e15 { // plain, as events mostly have it
-			format = 'f'
-		}
-		s.buf = strconv.AppendFloat(s.buf[:0], f, format, -1, 64)
-	case layout.Boolean:
-		s.buf = strconv.AppendBool(s.buf[:0], v.Boolean())
-	case layout.Datetime:
-		s.buf = timestamp.Append(s.buf[:0], v.Int64())
-	default:
+	if v.Kind() == parquet.ByteArray {
 		return v.ByteArray()
 	}
+	s.buf = texts.Append(s.buf[:0], s.typ, v)
 	return s.buf
 }
 

@@ -217,24 +217,31 @@ func (x *spot) guarded(row parquet.Row, b []byte, values [][]byte) {
 	}
 }
 
-// text writes a staged value as layouts do; it is good until the next one.
-func (x *spot) text(v parquet.Value) []byte {
-	switch x.typ {
+// Append appends a staged value as layouts write it. A text is appended as it is.
+func Append(to []byte, typ layout.Type, v parquet.Value) []byte {
+	switch typ {
 	case layout.Int:
-		x.buf = strconv.AppendInt(x.buf[:0], v.Int64(), 10)
+		return strconv.AppendInt(to, v.Int64(), 10)
 	case layout.Float:
 		f, format := v.Double(), byte('g')
 		if size := math.Abs(f); size >= 1e-4 && size < 1e15 { // plain, as events mostly have it
 			format = 'f'
 		}
-		x.buf = strconv.AppendFloat(x.buf[:0], f, format, -1, 64)
+		return strconv.AppendFloat(to, f, format, -1, 64)
 	case layout.Boolean:
-		x.buf = strconv.AppendBool(x.buf[:0], v.Boolean())
+		return strconv.AppendBool(to, v.Boolean())
 	case layout.Datetime:
-		x.buf = timestamp.Append(x.buf[:0], v.Int64())
-	default:
+		return timestamp.Append(to, v.Int64())
+	}
+	return append(to, v.ByteArray()...)
+}
+
+// text is a staged value as Append writes it; it is good until the next one.
+func (x *spot) text(v parquet.Value) []byte {
+	if v.Kind() == parquet.ByteArray {
 		return v.ByteArray()
 	}
+	x.buf = Append(x.buf[:0], x.typ, v)
 	return x.buf
 }
 

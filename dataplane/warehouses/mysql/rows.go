@@ -10,13 +10,13 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	driver "github.com/go-sql-driver/mysql"
 
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/refusal"
 	"weir/dataplane/warehouse/texts"
+	"weir/dataplane/warehouses/mysql/building"
 )
 
 // Sizes of statements.
@@ -300,14 +300,10 @@ func plain(typ string, v any) any {
 		}
 	case []byte:
 		s := string(x)
-		switch typ {
-		case "DATETIME", "TIMESTAMP", "DATE":
-			for _, form := range []string{time.DateTime, time.DateOnly} { // the former takes fractions too
-				if at, err := time.Parse(form, s); err == nil {
-					return at
-				}
-			}
-		case "DECIMAL":
+		if at, is := building.Moment(typ, s); is {
+			return at
+		}
+		if typ == "DECIMAL" {
 			return json.Number(s)
 		}
 		return s

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -274,9 +276,7 @@ func TestKilledPlaneBesideAnother(t *testing.T) {
 	t.Parallel()
 	tr := newTrial(t)
 	tr.flows("load")
-	other := *tr.roles
-	other.dir, other.gateway, other.view, other.metrics = t.TempDir(), freePort(t), freePort(t), freePort(t)
-	copyKeys(t, filepath.Join(tr.dir, "plane"), filepath.Join(other.dir, "plane"))
+	other := tr.another()
 	other.startPlane()
 	tr.flows("load with two processes")
 	removes := func() {
@@ -298,6 +298,26 @@ func TestKilledPlaneBesideAnother(t *testing.T) {
 	removes()
 	tr.servers[0].start()
 	tr.finish()
+}
+
+// another is another process of the same plane, which has not begun.
+func (r *roles) another() *roles {
+	r.t.Helper()
+	other := *r
+	other.dir, other.gateway, other.view, other.metrics = r.t.TempDir(), freePort(r.t), freePort(r.t), freePort(r.t)
+	copyKeys(r.t, filepath.Join(r.dir, "plane"), filepath.Join(other.dir, "plane"))
+	return &other
+}
+
+// balanced is newRoles with an address that leads to the view of the process in asked, at first this one.
+func balanced(t *testing.T) (one *roles, asked *atomic.Pointer[roles]) {
+	t.Helper()
+	one, asked = newRoles(t), new(atomic.Pointer[roles])
+	asked.Store(one)
+	balancer := httptest.NewServer(&httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", asked.Load().view }})
+	t.Cleanup(balancer.Close)
+	one.viewURL = balancer.URL
+	return one, asked
 }
 
 // copyKeys copies what makes a process one of a plane, without its configuration and

@@ -5,12 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 )
 
@@ -26,22 +22,14 @@ func TestAnyProcessErasesAPerson(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return true
 	})
-	one := newRoles(t)
+	one, asked := balanced(t)
 	one.events = addressesOf(startEventServers(t))
-	var asked atomic.Pointer[roles] // the process to which the address leads
-	asked.Store(one)
-	balancer := httptest.NewServer(&httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", asked.Load().view }})
-	t.Cleanup(balancer.Close)
-	one.viewURL = balancer.URL
 	one.start()
 	_, profiles, _ := strings.Cut(profilesConfig, "profiles:")
 	one.apply(0, strings.NewReplacer("syncEvery: 5s", "syncEvery: 1s, retention: 400d",
 		"connections:\n", "  - { name: hook, type: webhook, settings: { url: \""+hook.URL+"\" } }\nconnections:\n  - { source: web, destination: hook }\n",
 	).Replace(postgresConfig(t, one.dir, at))+"profiles:"+profiles)
-	two := new(roles)
-	*two = *one
-	two.dir, two.gateway, two.view, two.metrics = t.TempDir(), freePort(t), freePort(t), freePort(t)
-	copyKeys(t, filepath.Join(one.dir, "plane"), filepath.Join(two.dir, "plane"))
+	two := one.another()
 	two.startPlane()
 	asked.Store(two)
 

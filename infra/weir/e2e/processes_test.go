@@ -2,12 +2,9 @@ package e2e_test
 
 import (
 	"fmt"
-	"net/http/httptest"
-	"net/http/httputil"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 )
 
@@ -17,20 +14,12 @@ import (
 func TestEveryProcessKnowsPersons(t *testing.T) {
 	t.Parallel()
 	_, at := acmePostgres(t)
-	one := newRoles(t)
+	one, asked := balanced(t)
 	one.events = addressesOf(startEventServers(t))
-	var asked atomic.Pointer[roles] // the process to which the address leads
-	asked.Store(one)
-	balancer := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", asked.Load().view }})
-	t.Cleanup(balancer.Close)
-	one.viewURL = balancer.URL
 	one.start()
 	_, profiles, _ := strings.Cut(profilesConfig, "profiles:")
 	one.apply(0, postgresConfig(t, one.dir, at)+"profiles:"+profiles)
-	two := new(roles)
-	*two = *one
-	two.dir, two.gateway, two.view, two.metrics = t.TempDir(), freePort(t), freePort(t), freePort(t)
-	copyKeys(t, filepath.Join(one.dir, "plane"), filepath.Join(two.dir, "plane"))
+	two := one.another()
 	two.startPlane()
 	accept(t, "http://"+one.gateway, "/v1/batch", "wk_web", `{"batch":[
 		{"type":"track","anonymousId":"a1","event":"Login","messageId":"1"},
@@ -59,7 +48,7 @@ func TestEveryProcessKnowsPersons(t *testing.T) {
 		t.Helper()
 		got, body := 0, ""
 		until(t, fmt.Sprintf("an answer %d about %s", status, id), func() bool {
-			got, body = look(t, "GET", balancer.URL+"/v1/profiles/"+id+"/traits", "weirlookup_e2e", "", "")
+			got, body = look(t, "GET", one.viewURL+"/v1/profiles/"+id+"/traits", "weirlookup_e2e", "", "")
 			return got == status
 		})
 		if !contains(body, part) {
@@ -73,7 +62,7 @@ func TestEveryProcessKnowsPersons(t *testing.T) {
 	}
 	knows("email:Ann@home.org", 200, `"revenue":12.5`)
 	knows("user_id:nobody", 404, "")
-	if status, body := look(t, "GET", balancer.URL+"/v1/profiles/user_id:u1/traits", "weirlookup_other", "", ""); status != 403 {
+	if status, body := look(t, "GET", one.viewURL+"/v1/profiles/user_id:u1/traits", "weirlookup_other", "", ""); status != 403 {
 		t.Errorf("an unknown key is answered %d %s", status, body)
 	}
 	joined := func() {

@@ -47,10 +47,7 @@ func TestVersionsOfATapInTwoProcesses(t *testing.T) {
 		}
 	}
 	one.start()
-	two := new(roles)
-	*two = *one
-	two.dir, two.gateway, two.view, two.metrics = t.TempDir(), freePort(t), freePort(t), freePort(t)
-	copyKeys(t, filepath.Join(one.dir, "plane"), filepath.Join(two.dir, "plane"))
+	two := one.another()
 	one.plane.kill()
 	two.beginPlane()
 	one.beginPlane()

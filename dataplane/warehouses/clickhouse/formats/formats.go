@@ -13,10 +13,10 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"weir/dataplane/layout"
-	"weir/dataplane/layout/timestamp"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/refusal"
 	"weir/dataplane/warehouse/rows"
+	"weir/dataplane/warehouse/texts"
 )
 
 // Column is a column of the table that the server fills.
@@ -173,19 +173,11 @@ func (w *Native) add(c *Column, of layout.Type, v parquet.Value) bool {
 	return ok
 }
 
-// textOf writes a value as layouts do; it is good until the next one.
+// textOf is a value as layouts write it; it is good until the next one.
 func (w *Native) textOf(from layout.Type, v parquet.Value) []byte {
-	switch from {
-	case layout.Int:
-		w.text = strconv.AppendInt(w.text[:0], v.Int64(), 10)
-	case layout.Float:
-		w.text = strconv.AppendFloat(w.text[:0], v.Double(), 'g', -1, 64)
-	case layout.Boolean:
-		w.text = strconv.AppendBool(w.text[:0], v.Boolean())
-	case layout.Datetime:
-		w.text = timestamp.Append(w.text[:0], v.Int64())
-	default:
+	if v.Kind() == parquet.ByteArray {
 		return v.ByteArray()
 	}
+	w.text = texts.Append(w.text[:0], from, v)
 	return w.text
 }

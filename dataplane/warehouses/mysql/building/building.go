@@ -191,16 +191,25 @@ func plain(typ string, v any) any {
 	return v
 }
 
-// text is a value that the driver gives as one.
-func text(typ, s string) any {
+// Moment is the moment that a text of the driver is, of a column of a type that has such.
+func Moment(typ, s string) (at time.Time, is bool) {
 	switch typ {
 	case "DATETIME", "TIMESTAMP", "DATE":
 		for _, form := range []string{time.DateTime, time.DateOnly} { // the former takes fractions too
 			if at, err := time.Parse(form, s); err == nil {
-				return at
+				return at, true
 			}
 		}
-	case "DECIMAL":
+	}
+	return at, false
+}
+
+// text is a value that the driver gives as one.
+func text(typ, s string) any {
+	if at, is := Moment(typ, s); is {
+		return at
+	}
+	if typ == "DECIMAL" {
 		if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 			return n
 		}
