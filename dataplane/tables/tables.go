@@ -10,6 +10,7 @@ package tables
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -108,8 +109,35 @@ func (x *Syntax) Time(t time.Time) string {
 	return fmt.Sprintf(x.Moment, t.UTC().Format("2006-01-02 15:04:05.000000"))
 }
 
+// mostArguments is how many arguments a function gets, and how many operators follow each
+// other. Postgres takes no more than 100, FUNC_MAX_ARGS in
+// https://www.postgresql.org/docs/current/runtime-config-preset.html; DuckDB takes
+// expressions that are 1,000 deep, max_expression_depth in its settings.
+const mostArguments = 90
+
+// grouped is parts that are no more than mostArguments, of which each is some of them in turn.
+func grouped(parts []string, join func(...string) string) []string {
+	for len(parts) > mostArguments {
+		var groups []string
+		for some := range slices.Chunk(parts, mostArguments) {
+			if groups = append(groups, some[0]); len(some) > 1 {
+				groups[len(groups)-1] = join(some...)
+			}
+		}
+		parts = groups
+	}
+	return parts
+}
+
+// Between is texts that are not null and become one, with the text sep between them.
+func (x *Syntax) Between(sep string, parts ...string) string {
+	parts = grouped(parts, func(some ...string) string { return x.Between(sep, some...) })
+	return fmt.Sprintf(x.Around, sep, strings.Join(parts, ", "))
+}
+
 // Join is texts that become one; parts are at least two.
 func (x *Syntax) Join(parts ...string) string {
+	parts = grouped(parts, func(some ...string) string { return "(" + x.Join(some...) + ")" })
 	if x.Concat == "" {
 		return "concat(" + strings.Join(parts, ", ") + ")"
 	}

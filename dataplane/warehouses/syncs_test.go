@@ -35,6 +35,7 @@ func TestSyncs(t *testing.T) {
 					syncstest.Modes(t, func(t *testing.T) syncstest.Open { return opening(t, kind, setup(t)) })
 				})
 			}
+			t.Run("wide", func(t *testing.T) { t.Parallel(); syncstest.Wide(t, opening(t, kind, setup(t))) })
 			syncstest.Run(t, func(t *testing.T) syncstest.Open { return opening(t, kind, setup(t)) }, *syncSteps)
 		})
 	}

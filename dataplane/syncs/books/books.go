@@ -128,7 +128,7 @@ func (b *Book) hash() string {
 	for _, f := range b.fields {
 		parts = append(parts, b.text(b.sync.Mapping[f]))
 	}
-	return "substr(" + b.md5(fmt.Sprintf(b.syntax.Around, b.char(31), strings.Join(parts, ", "))) + ", 1, 16)" // as one text after the other, without as many copies
+	return "substr(" + b.md5(b.syntax.Between(b.char(31), parts...)) + ", 1, 16)" // as one text after the other, without as many copies
 }
 
 // partLength is how many characters each field has in parts.

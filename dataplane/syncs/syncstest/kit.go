@@ -53,6 +53,7 @@ type person struct {
 func (p person) fields(mapping map[string]string) string {
 	all := map[string]any{}
 	for field, column := range mapping {
+		column, _, _ = strings.Cut(column, "_") // of a wide model
 		all[field] = map[string]any{"name": p.name, "plan": p.plan, "score": p.score}[column]
 	}
 	b, _ := json.Marshal(all)

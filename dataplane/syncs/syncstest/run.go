@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"weir/dataplane/syncs"
@@ -122,6 +123,37 @@ func (w *World) again(waive bool) books.Run {
 		_, err := w.engine.Again(ctx, t, "", waive)
 		return err
 	})
+}
+
+// Wide holds a sync to its promise whose model has hundreds of columns: more than functions
+// of some warehouses have arguments.
+func Wide(t *testing.T, open Open) {
+	const columns = 300
+	w := NewWorld(t, open, nil)
+	w.stop()
+	w.task.Sync.Mapping = map[string]string{}
+	of, parts := []string{"name", "plan", "score", "score"}, []string{"people.*"}
+	for i := range columns {
+		column := fmt.Sprintf("%s_%d", of[i%len(of)], i)
+		parts = append(parts, of[i%len(of)]+" as "+column)
+		w.task.Sync.Mapping[fmt.Sprintf("field %d", i)] = column
+	}
+	w.task.Model.SQL = "select " + strings.Join(parts, ", ") + " from people"
+	w.Start()
+	w.Put(people(8))
+	w.Put(map[string]person{"p008": {"name of 8, of forty characters at least.", "free", 8}})
+	if r := w.Sync(); r.Accepted != 9 {
+		t.Fatalf("the first run of a wide model is %+v", r)
+	}
+	w.Wants("at first")
+	w.Tool.Writes()
+	w.Put(map[string]person{"p001": {"name of 1 with the longest text that anybody would have for a name", "pro", 1}})
+	w.balanced(w.Sync())
+	if got := w.Tool.Writes(); len(got) != 1 || got["p001"] != 1 {
+		t.Errorf("written were %v, want p001 once", got)
+	}
+	w.Wants("after a change")
+	w.quiet()
 }
 
 // Modes holds each mode to what becomes of new, changed and removed rows there.
