@@ -1,8 +1,5 @@
-import { useParams } from "@tanstack/react-router";
 import type { Audience } from "../../api/profiles";
-import { type Configured, useConfigured } from "../../draft/configured";
 import { useWorkspace } from "../../frame/place";
-import { Notice } from "../../parts/notice";
 import { Page } from "../../parts/page";
 import { go } from "../../parts/path";
 import { UrlTabs } from "../../parts/url-tabs";
@@ -11,10 +8,9 @@ import { count } from "../flow";
 import { Loaded } from "../loaded";
 import { quoted } from "../plane-trouble";
 import { MemberBadge } from "../profiles/member-badge";
-import { NoProfiles } from "../profiles/no-profiles";
+import { type At, MemberPage } from "../profiles/member-page";
 import { TakingMember } from "../profiles/taking-member";
 import { memberState } from "../profiles/use-member";
-import { type Profile, useSet } from "../profiles/use-set";
 import { UsedBy } from "../profiles/used-by";
 import { usesOfAudience } from "../profiles/uses";
 import { Activate } from "./activate";
@@ -24,58 +20,18 @@ import { useSizes } from "./use-sizes";
 
 /** One audience, or a new one. */
 export function AudiencePage() {
-  const { name } = useParams({ strict: false });
-  const workspace = useWorkspace();
-  const configured = useConfigured(workspace.name);
   return (
-    <Loaded
-      query={configured}
-      what="the audience"
-      page={{ title: name ?? "New audience", up: { href: workspace.path("audiences"), title: "Audiences" } }}
+    <MemberPage
+      list="audiences"
+      hint="Say who is in it; the numbers follow while you do."
+      fresh={({ up, ...at }) => <AudienceForm {...at} onDone={() => go(up.href)} />}
     >
-      {(c) => <Choose configured={c} />}
-    </Loaded>
+      {(audience, at) => <One {...at} audience={audience} />}
+    </MemberPage>
   );
 }
 
-function Choose({ configured }: { configured: Configured }) {
-  const { name } = useParams({ strict: false });
-  const workspace = useWorkspace();
-  const { profile, query } = useSet(configured);
-  const up = { href: `${workspace.path("audiences")}${query()}`, title: "Audiences" };
-  if (!profile)
-    return (
-      <Page title={name ?? "New audience"} up={up}>
-        <NoProfiles />
-      </Page>
-    );
-  if (name === undefined)
-    return (
-      <Page title="New audience" of={workspace.name} up={up} hint="Say who is in it; the numbers follow while you do.">
-        <AudienceForm configured={configured} profile={profile} query={query()} onDone={() => go(up.href)} />
-      </Page>
-    );
-  const audience = profile.audiences?.find((a) => a.name === name);
-  if (!audience)
-    return (
-      <Page title={name} up={up}>
-        <Notice tone="warn" title={`There is no audience ${name} in ${profile.name}.`}>
-          <p>It may have been renamed or removed; the history says when.</p>
-        </Notice>
-      </Page>
-    );
-  return <One configured={configured} profile={profile} audience={audience} query={query()} up={up} />;
-}
-
-type Props = {
-  configured: Configured;
-  profile: Profile;
-  audience: Audience;
-  query: string;
-  up: { href: string; title: string };
-};
-
-function One({ configured, profile, audience, query, up }: Props) {
+function One({ configured, profile, query, up, audience }: At & { audience: Audience }) {
   const { name } = audience;
   const workspace = useWorkspace();
   const isNew = memberState(configured, profile, "audiences", name) === "new";

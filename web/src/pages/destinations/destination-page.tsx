@@ -1,6 +1,5 @@
-import { useParams } from "@tanstack/react-router";
-import { type Configured, useConfigured } from "../../draft/configured";
-import { find } from "../../draft/edits";
+import type { Configured } from "../../draft/configured";
+import type { Objects } from "../../draft/edits";
 import { useHere, useWorkspace } from "../../frame/place";
 import { Link } from "../../parts/link";
 import { Notice } from "../../parts/notice";
@@ -16,6 +15,7 @@ import { Loaded } from "../loaded";
 import { Drafted, draftOf } from "../object/drafted";
 import { ownType, specOf, useCatalog } from "../object/kinds";
 import { ObjectForm } from "../object/object-form";
+import { ObjectPage, type Up } from "../object/object-page";
 import { OwnForm } from "../object/own-form";
 import { Removal } from "../object/removal";
 import { Stats } from "../object/stats";
@@ -25,43 +25,19 @@ import { Preview } from "./preview";
 
 /** One destination: how it is, what failed, its settings, what it would be sent. */
 export function DestinationPage() {
-  const { name = "" } = useParams({ strict: false });
-  const workspace = useWorkspace();
-  const configured = useConfigured(workspace.name);
-  const up = { href: workspace.path("destinations"), title: "Destinations" };
   return (
-    <Loaded query={configured} what="the destination" page={{ title: name, up }}>
-      {(c) => {
-        const d = find(c.document, "destination", name);
-        if (!d)
-          return (
-            <Page title={name} up={up}>
-              <Notice tone="warn" title={`There is no destination ${name} in ${workspace.name}.`}>
-                <p>It may have been renamed or removed; the history says when.</p>
-              </Notice>
-            </Page>
-          );
-        return <Destination key={d.id ?? d.name} configured={c} name={name} up={up} />;
-      }}
-    </Loaded>
+    <ObjectPage kind="destination">
+      {(c, d, up) => <Destination key={d.id ?? d.name} configured={c} d={d} up={up} />}
+    </ObjectPage>
   );
 }
 
-function Destination({
-  configured,
-  name,
-  up,
-}: {
-  configured: Configured;
-  name: string;
-  up: { href: string; title: string };
-}) {
+function Destination({ configured, d, up }: { configured: Configured; d: Objects["destination"]; up: Up }) {
+  const { name } = d;
   const { all } = useHere();
   const workspace = useWorkspace();
   const kinds = useCatalog();
   const flow = useFlow(workspace.name);
-  const d = find(configured.document, "destination", name);
-  if (!d) return null;
   const spec = specOf(kinds.data, "destination", d.type);
   const isNew = draftOf(configured, "destination", name) === "new";
   const numbers = sum(flow.data, ofDestination(name), "routed");

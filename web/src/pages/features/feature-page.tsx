@@ -1,65 +1,30 @@
-import { useParams } from "@tanstack/react-router";
-import { type Configured, useConfigured } from "../../draft/configured";
+import type { Feature } from "../../api/profiles";
 import { useWorkspace } from "../../frame/place";
-import { Notice } from "../../parts/notice";
 import { Page } from "../../parts/page";
 import { go } from "../../parts/path";
-import { Loaded } from "../loaded";
 import { MemberBadge } from "../profiles/member-badge";
-import { NoProfiles } from "../profiles/no-profiles";
+import { type At, MemberPage } from "../profiles/member-page";
 import { TakingMember } from "../profiles/taking-member";
-import { useSet } from "../profiles/use-set";
 import { UsedBy } from "../profiles/used-by";
 import { usesOfFeature } from "../profiles/uses";
 import { FeatureForm } from "./feature-form";
 
 /** One feature, or a new one. */
 export function FeaturePage() {
-  const { name } = useParams({ strict: false });
-  const workspace = useWorkspace();
-  const configured = useConfigured(workspace.name);
   return (
-    <Loaded
-      query={configured}
-      what="the feature"
-      page={{ title: name ?? "New feature", up: { href: workspace.path("features"), title: "Features" } }}
+    <MemberPage
+      list="features"
+      hint="Say in one sentence what is to be known of each customer."
+      fresh={({ up, ...at }) => <FeatureForm {...at} onDone={() => go(up.href)} />}
     >
-      {(c) => <Feature configured={c} />}
-    </Loaded>
+      {(feature, at) => <One {...at} feature={feature} />}
+    </MemberPage>
   );
 }
 
-function Feature({ configured }: { configured: Configured }) {
-  const { name } = useParams({ strict: false });
+function One({ configured, profile, query, up, feature }: At & { feature: Feature }) {
+  const { name } = feature;
   const workspace = useWorkspace();
-  const { profile, query } = useSet(configured);
-  const up = { href: `${workspace.path("features")}${query()}`, title: "Features" };
-  if (!profile)
-    return (
-      <Page title={name ?? "New feature"} up={up}>
-        <NoProfiles />
-      </Page>
-    );
-  if (name === undefined)
-    return (
-      <Page
-        title="New feature"
-        of={workspace.name}
-        up={up}
-        hint="Say in one sentence what is to be known of each customer."
-      >
-        <FeatureForm configured={configured} profile={profile} query={query()} onDone={() => go(up.href)} />
-      </Page>
-    );
-  const feature = profile.features?.find((f) => f.name === name);
-  if (!feature)
-    return (
-      <Page title={name} up={up}>
-        <Notice tone="warn" title={`There is no feature ${name} in ${profile.name}.`}>
-          <p>It may have been renamed or removed; the history says when.</p>
-        </Notice>
-      </Page>
-    );
   const uses = usesOfFeature(configured.document, profile, name);
   return (
     <Page
@@ -84,8 +49,8 @@ function Feature({ configured }: { configured: Configured }) {
         configured={configured}
         profile={profile}
         opened={feature}
-        query={query()}
-        onDone={(next) => next === name || go(`${workspace.path("features", next)}${query()}`)}
+        query={query}
+        onDone={(next) => next === name || go(`${workspace.path("features", next)}${query}`)}
       />
     </Page>
   );

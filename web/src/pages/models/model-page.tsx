@@ -1,59 +1,44 @@
-import { useParams } from "@tanstack/react-router";
-import { type Configured, useConfigured } from "../../draft/configured";
-import { find, type Objects } from "../../draft/edits";
+import type { Configured } from "../../draft/configured";
+import type { Objects } from "../../draft/edits";
 import { useWorkspace } from "../../frame/place";
 import { Link } from "../../parts/link";
-import { Notice } from "../../parts/notice";
 import { Page } from "../../parts/page";
 import { go } from "../../parts/path";
 import { UrlTabs } from "../../parts/url-tabs";
 import { AccessOf } from "../access/access-of";
 import { HistoryOf } from "../history/history-of";
-import { Loaded } from "../loaded";
 import { Drafted, draftOf } from "../object/drafted";
 import { freeName } from "../object/kinds";
+import { ObjectPage, type Up } from "../object/object-page";
 import { Taking } from "../object/taking";
 import { ModelForm } from "./model-form";
 
 /** One model, or a new one. */
 export function ModelPage() {
-  const { name } = useParams({ strict: false });
   const workspace = useWorkspace();
-  const configured = useConfigured(workspace.name);
-  const up = { href: workspace.path("models"), title: "Models" };
   return (
-    <Loaded query={configured} what="the model" page={{ title: name ?? "New model", up }}>
-      {(c) => {
-        if (name === undefined)
-          return (
-            <Page title="New model" of={workspace.name} up={up} hint="Where a sync reads its rows from.">
-              <ModelForm
-                isNew
-                configured={c}
-                opened={{
-                  name: freeName(
-                    "customers",
-                    (c.document.models ?? []).map((m) => m.name),
-                  ),
-                  warehouse: only(c),
-                  key: "",
-                }}
-                onDone={(m) => go(workspace.path("models", m.name))}
-              />
-            </Page>
-          );
-        const model = find(c.document, "model", name);
-        if (!model)
-          return (
-            <Page title={name} up={up}>
-              <Notice tone="warn" title={`There is no model ${name} in ${workspace.name}.`}>
-                <p>It may have been renamed or removed; the history says when.</p>
-              </Notice>
-            </Page>
-          );
-        return <Model key={model.id ?? model.name} configured={c} model={model} up={up} />;
-      }}
-    </Loaded>
+    <ObjectPage
+      kind="model"
+      fresh={(c, up) => (
+        <Page title="New model" of={workspace.name} up={up} hint="Where a sync reads its rows from.">
+          <ModelForm
+            isNew
+            configured={c}
+            opened={{
+              name: freeName(
+                "customers",
+                (c.document.models ?? []).map((m) => m.name),
+              ),
+              warehouse: only(c),
+              key: "",
+            }}
+            onDone={(m) => go(workspace.path("models", m.name))}
+          />
+        </Page>
+      )}
+    >
+      {(c, model, up) => <Model key={model.id ?? model.name} configured={c} model={model} up={up} />}
+    </ObjectPage>
   );
 }
 
@@ -65,7 +50,7 @@ function only(c: Configured): string {
   return all.length === 1 ? (all[0]?.name ?? "") : "";
 }
 
-type Props = { configured: Configured; model: Objects["model"]; up: { href: string; title: string } };
+type Props = { configured: Configured; model: Objects["model"]; up: Up };
 
 function Model({ configured, model, up }: Props) {
   const workspace = useWorkspace();

@@ -9,7 +9,8 @@ import type { Profile } from "./use-set";
 /** The lists of a profile whose members have pages. */
 export type List = "features" | "scores" | "audiences";
 
-type Member<L extends List> = NonNullable<Profile[L]>[number];
+/** One of a list. */
+export type Member<L extends List> = NonNullable<Profile[L]>[number];
 
 type Wanted<L extends List> = {
   list: L;

@@ -1,16 +1,11 @@
-import { useParams } from "@tanstack/react-router";
 import type { Score } from "../../api/profiles";
-import { type Configured, useConfigured } from "../../draft/configured";
 import { useWorkspace } from "../../frame/place";
 import { Badge } from "../../parts/badge";
-import { Notice } from "../../parts/notice";
 import { Page } from "../../parts/page";
 import { go } from "../../parts/path";
-import { Loaded } from "../loaded";
 import { MemberBadge } from "../profiles/member-badge";
-import { NoProfiles } from "../profiles/no-profiles";
+import { type At, MemberPage } from "../profiles/member-page";
 import { TakingMember } from "../profiles/taking-member";
-import { type Profile, useSet } from "../profiles/use-set";
 import { UsedBy } from "../profiles/used-by";
 import { usesOfFeature } from "../profiles/uses";
 import { Inputs } from "./inputs";
@@ -21,63 +16,18 @@ import { driftOf } from "./words";
 
 /** One score, or a new one. */
 export function ScorePage() {
-  const { name } = useParams({ strict: false });
-  const workspace = useWorkspace();
-  const configured = useConfigured(workspace.name);
   return (
-    <Loaded
-      query={configured}
-      what="the score"
-      page={{ title: name ?? "New score", up: { href: workspace.path("scores"), title: "Scores" } }}
+    <MemberPage
+      list="scores"
+      hint="Say how a number is made for each customer; what it would be for everybody stands beside it."
+      fresh={({ up, ...at }) => <ScoreForm {...at} onDone={() => go(up.href)} />}
     >
-      {(c) => <One configured={c} />}
-    </Loaded>
+      {(score, at) => <One key={score.name} {...at} score={score} />}
+    </MemberPage>
   );
 }
 
-function One({ configured }: { configured: Configured }) {
-  const { name } = useParams({ strict: false });
-  const workspace = useWorkspace();
-  const { profile, query } = useSet(configured);
-  const up = { href: `${workspace.path("scores")}${query()}`, title: "Scores" };
-  if (!profile)
-    return (
-      <Page title={name ?? "New score"} up={up}>
-        <NoProfiles />
-      </Page>
-    );
-  if (name === undefined)
-    return (
-      <Page
-        title="New score"
-        of={workspace.name}
-        up={up}
-        hint="Say how a number is made for each customer; what it would be for everybody stands beside it."
-      >
-        <ScoreForm configured={configured} profile={profile} query={query()} onDone={() => go(up.href)} />
-      </Page>
-    );
-  const score = profile.scores?.find((s) => s.name === name);
-  if (!score)
-    return (
-      <Page title={name} up={up}>
-        <Notice tone="warn" title={`There is no score ${name} in ${profile.name}.`}>
-          <p>It may have been renamed or removed; the history says when.</p>
-        </Notice>
-      </Page>
-    );
-  return <Opened key={name} configured={configured} profile={profile} score={score} query={query()} up={up} />;
-}
-
-type Props = {
-  configured: Configured;
-  profile: Profile;
-  score: Score;
-  query: string;
-  up: { href: string; title: string };
-};
-
-function Opened({ configured, profile, score, query, up }: Props) {
+function One({ configured, profile, query, up, score }: At & { score: Score }) {
   const workspace = useWorkspace();
   const uses = usesOfFeature(configured.document, profile, score.name);
   const published = configured.published.profiles?.find((p) => p.name === profile.name);

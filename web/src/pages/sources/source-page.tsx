@@ -1,7 +1,6 @@
-import { useParams } from "@tanstack/react-router";
 import { isPulled } from "../../api/tenants";
-import { type Configured, useConfigured } from "../../draft/configured";
-import { find, type Objects } from "../../draft/edits";
+import type { Configured } from "../../draft/configured";
+import type { Objects } from "../../draft/edits";
 import { useWorkspace } from "../../frame/place";
 import { Badge } from "../../parts/badge";
 import { Empty } from "../../parts/empty";
@@ -19,6 +18,7 @@ import { Loaded } from "../loaded";
 import { Drafted, draftOf } from "../object/drafted";
 import { ownType, useKindOf } from "../object/kinds";
 import { ObjectForm } from "../object/object-form";
+import { ObjectPage, type Up } from "../object/object-page";
 import { OwnForm } from "../object/own-form";
 import { Removal } from "../object/removal";
 import { Stats } from "../object/stats";
@@ -29,44 +29,20 @@ import { Streams } from "./streams";
 
 /** One source: how to send to it, what came, its settings. */
 export function SourcePage() {
-  const { name = "" } = useParams({ strict: false });
-  const workspace = useWorkspace();
-  const configured = useConfigured(workspace.name);
-  const up = { href: workspace.path("sources"), title: "Sources" };
   return (
-    <Loaded query={configured} what="the source" page={{ title: name, up }}>
-      {(c) => {
-        const source = find(c.document, "source", name);
-        if (!source)
-          return (
-            <Page title={name} up={up}>
-              <Notice tone="warn" title={`There is no source ${name} in ${workspace.name}.`}>
-                <p>It may have been renamed or removed; the history says when.</p>
-              </Notice>
-            </Page>
-          );
-        return <Source key={source.id ?? source.name} configured={c} name={name} up={up} />;
-      }}
-    </Loaded>
+    <ObjectPage kind="source">
+      {(c, source, up) => <Source key={source.id ?? source.name} configured={c} source={source} up={up} />}
+    </ObjectPage>
   );
 }
 
-function Source({
-  configured,
-  name,
-  up,
-}: {
-  configured: Configured;
-  name: string;
-  up: { href: string; title: string };
-}) {
+function Source({ configured, source, up }: { configured: Configured; source: Objects["source"]; up: Up }) {
+  const { name } = source;
   const workspace = useWorkspace();
-  const source = find(configured.document, "source", name);
   const live = workspace.sources.find((s) => s.id === source?.id || s.name === name);
   const isNew = draftOf(configured, "source", name) === "new";
   const kind = useKindOf("source", source);
   const spec = kind.data;
-  if (!source) return null;
   const connections = (configured.document.connections ?? []).filter((c) => c.source === name);
   return (
     <Page

@@ -1,7 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
-import { useParams } from "@tanstack/react-router";
 import { actOn, previewSync, syncs } from "../../api/syncs";
-import { type Configured, useConfigured } from "../../draft/configured";
+import type { Configured } from "../../draft/configured";
 import { find, type Objects } from "../../draft/edits";
 import { useWorkspace } from "../../frame/place";
 import { Code, pretty } from "../../parts/code";
@@ -20,6 +19,7 @@ import { Loaded } from "../loaded";
 import { Act } from "../object/act";
 import { Drafted, draftOf } from "../object/drafted";
 import { freeName } from "../object/kinds";
+import { ObjectPage, type Up } from "../object/object-page";
 import { State } from "../object/state";
 import { Stats } from "../object/stats";
 import { Taking } from "../object/taking";
@@ -31,48 +31,35 @@ import { SyncForm } from "./sync-form";
 
 /** One sync, or a new one. */
 export function SyncPage() {
-  const { name } = useParams({ strict: false });
   const workspace = useWorkspace();
-  const configured = useConfigured(workspace.name);
   const given = new URLSearchParams(useQueryText());
   const model = given.get("model") ?? "";
   const schedule = given.get("after") === "profiles" ? { schedule: { afterProfiles: true } } : {};
-  const up = { href: workspace.path("syncs"), title: "Syncs" };
+  const free = (c: Configured) =>
+    freeName(
+      model || "customers",
+      (c.document.syncs ?? []).map((s) => s.name),
+    );
   return (
-    <Loaded query={configured} what="the sync" page={{ title: name ?? "New sync", up }}>
-      {(c) => {
-        if (name === undefined) {
-          const free = freeName(
-            model || "customers",
-            (c.document.syncs ?? []).map((s) => s.name),
-          );
-          return (
-            <Page title="New sync" of={workspace.name} up={up} hint="Which rows a tool shall have, and as what.">
-              <SyncForm
-                isNew
-                configured={c}
-                opened={{ name: free, model, destination: "", object: "", ...schedule }}
-                onDone={(s) => go(workspace.path("syncs", s.name))}
-              />
-            </Page>
-          );
-        }
-        const sync = find(c.document, "sync", name);
-        if (!sync)
-          return (
-            <Page title={name} up={up}>
-              <Notice tone="warn" title={`There is no sync ${name} in ${workspace.name}.`}>
-                <p>It may have been renamed or removed; the history says when.</p>
-              </Notice>
-            </Page>
-          );
-        return <One key={sync.id ?? sync.name} configured={c} sync={sync} up={up} />;
-      }}
-    </Loaded>
+    <ObjectPage
+      kind="sync"
+      fresh={(c, up) => (
+        <Page title="New sync" of={workspace.name} up={up} hint="Which rows a tool shall have, and as what.">
+          <SyncForm
+            isNew
+            configured={c}
+            opened={{ name: free(c), model, destination: "", object: "", ...schedule }}
+            onDone={(s) => go(workspace.path("syncs", s.name))}
+          />
+        </Page>
+      )}
+    >
+      {(c, sync, up) => <One key={sync.id ?? sync.name} configured={c} sync={sync} up={up} />}
+    </ObjectPage>
   );
 }
 
-type Props = { configured: Configured; sync: Objects["sync"]; up: { href: string; title: string } };
+type Props = { configured: Configured; sync: Objects["sync"]; up: Up };
 
 function One({ configured, sync, up }: Props) {
   const workspace = useWorkspace();
