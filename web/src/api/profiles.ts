@@ -153,6 +153,40 @@ export async function person(
   return (await post<{ person: Person }>(workspace, "profiles:lookup", "person", body, signal)).person;
 }
 
+/** A link on the way between two identifiers, with the oldest events that made it: none where their rows are gone. */
+export type Hop = PersonLink & {
+  events?: Made[];
+  /** There are further events. */
+  more?: boolean;
+  /** When somebody decided it, of a link that no event made. */
+  rule?: { at: string };
+};
+
+/** A row in which both identifiers of a link stand. */
+export type Made = {
+  /** schema.table */
+  table: string;
+  event?: string;
+  /** Of the message, or of the input's row. */
+  id?: string;
+  at: string;
+  receivedAt?: string;
+};
+
+/** Whose two identifiers are, and the shortest way of links between them where both are of one person. */
+export type Explained = { person?: string; other?: string; path?: Hop[]; unfinished?: boolean };
+
+/** Why two identifiers, type:value, are one person's. It reads the rows of inputs, for 20 seconds at most. */
+export function explain(
+  workspace: string,
+  profile: string,
+  entity: string,
+  [a, b]: readonly [string, string],
+  signal: AbortSignal,
+): Promise<Explained> {
+  return post(workspace, "profiles:lookup", "explain", { profile, entity, a, b }, signal);
+}
+
 /** Two identifiers, type:value, and what somebody said of them; alike and seen are of pairs that nobody reviewed. */
 export type Pair = {
   a: string;

@@ -46,11 +46,7 @@ export function IdentityForm({ configured, opened }: { configured: Configured; o
       </Section>
     );
   });
-  const next = {
-    ...profile,
-    features: latest(configured, opened).features,
-    audiences: latest(configured, opened).audiences,
-  };
+  const next = { ...latest(configured, opened), entities: profile.entities };
   return (
     <form
       noValidate
@@ -82,17 +78,16 @@ export function IdentityForm({ configured, opened }: { configured: Configured; o
   );
 }
 
-/** The profile as the draft has it now: its features and audiences may have changed since the form opened. */
+/** The profile as the draft has it now: its inputs, features and audiences may have changed since the form opened. */
 function latest(configured: Configured, opened: Profile): Profile {
   return configured.document.profiles?.find((p) => p.name === opened.name) ?? opened;
 }
 
-function clean(p: { [K in keyof Profile]: Profile[K] | undefined }): Profile {
-  const defined = Object.fromEntries(Object.entries(p).filter(([, v]) => v !== undefined)) as unknown as Profile;
+function clean(p: Profile): Profile {
   const blocked = (block: string[]) => block.map((b) => b.trim()).filter((b) => b !== "");
   return {
-    ...defined,
-    entities: defined.entities.map((e) => ({
+    ...p,
+    entities: p.entities.map((e) => ({
       ...e,
       ids: e.ids.map((t) => (t.block ? { ...t, block: blocked(t.block) } : t)),
     })),

@@ -13,6 +13,7 @@ import { decisionCommand } from "../profiles/decision-command";
 import type { Profile } from "../profiles/use-set";
 import { plain } from "../profiles/words";
 import { crossing, groups, idOf, reasons } from "./parting";
+import { type Ends, Why } from "./why";
 
 type Props = { person: Person; profile: Profile; entity: string };
 
@@ -21,6 +22,7 @@ export function Identifiers({ person, profile, entity }: Props) {
   const workspace = useWorkspace();
   const queries = useQueryClient();
   const [others, setOthers] = useState<ReadonlySet<string> | undefined>();
+  const [ends, setEnds] = useState<Ends | undefined>();
   const why = reasons(person);
   const cut = others ? crossing(person.links, others) : [];
   const part = useMutation({
@@ -48,8 +50,14 @@ export function Identifiers({ person, profile, entity }: Props) {
       if (!next.delete(id)) next.add(id);
       return next;
     });
+  const ask = (to: string) => {
+    const first = person.identifiers[0];
+    if (first) setEnds([idOf(first), to]);
+    requestAnimationFrame(() => document.getElementById("why")?.focus());
+  };
   return (
     <div className="space-y-5">
+      <Why person={person} profile={profile} entity={entity} ends={ends} onChange={setEnds} />
       <div className="overflow-x-auto rounded-xl border border-line bg-card shadow-xs">
         <table className="w-full text-left text-sm">
           <caption className="sr-only">Identifiers</caption>
@@ -102,7 +110,14 @@ export function Identifiers({ person, profile, entity }: Props) {
                           </>
                         ) : (
                           ", as somebody decided"
-                        )}
+                        )}{" "}
+                        <button
+                          type="button"
+                          onClick={() => ask(id)}
+                          className="text-accent underline decoration-accent/40 underline-offset-2 hover:decoration-accent"
+                        >
+                          Show how <span className="sr-only">{id} is this customer's</span>
+                        </button>
                       </>
                     ) : (
                       "the first that was seen"

@@ -68,6 +68,61 @@ test("two people are parted by their links, after what changes was shown", async
   expect(server.plane.calls).toContain("POST /v1/profiles/run");
 });
 
+const hop = {
+  ...link("user_id:u1", "email:ann@home.org"),
+  events: [{ table: "main.identifies", event: "identify", id: "m-7", at, receivedAt: "2026-11-28T10:00:05Z" }],
+  more: true,
+};
+const decided = {
+  ...link("email:ann@home.org", "email:bob@home.org"),
+  firstSeen: "0001-01-01T00:00:00Z",
+  rule: { at },
+};
+
+test("why two identifiers are one person's is shown by the events that join them, once somebody asks", async () => {
+  const server = withProfiles();
+  server.plane.answers["POST /v1/profiles/person"] = { status: 200, body: { person: ann } };
+  server.plane.answers["POST /v1/profiles/explain"] = {
+    status: 200,
+    body: { person: "user_17", other: "user_17", path: [hop, decided] },
+  };
+  const { page, user } = open(`${path}?tab=identifiers${who}`);
+  const ask = await screen.findByRole("button", { name: "Why is this one person?" });
+  expect(server.plane.calls).not.toContain("POST /v1/profiles/explain");
+  await user.click(ask);
+  const way = within(await screen.findByRole("list", { name: "The way between them" }));
+  expect(server.plane.bodies.at(-1)).toEqual({
+    profile: "customers",
+    entity: "user",
+    a: "user_id:u1",
+    b: "email:bob@home.org",
+  });
+  expect(way.getByText("m-7", { selector: "code" })).toBeTruthy();
+  expect(way.getByText("main.identifies")).toBeTruthy();
+  expect(way.getByText(/These are the oldest/)).toBeTruthy();
+  expect(way.getByText(/Somebody decided that they are one person's/)).toBeTruthy();
+  const row = new URL(way.getByRole<HTMLAnchorElement>("link", { name: /Look at the row/ }).href);
+  expect(row.search).toBe(""); // what names a row stays in the fragment, which no server gets
+  expect(new URLSearchParams(row.hash.slice(1)).get("lake")).toBe("select * from main.identifies where id = 'm-7'");
+  await expectAccessible(page);
+  await user.click(screen.getByRole("button", { name: /^Show how\s+email:ann@home.org is/ }));
+  await expect.poll(() => server.plane.bodies.at(-1)).toMatchObject({ a: "user_id:u1", b: "email:ann@home.org" });
+});
+
+test("links whose rows are gone, and two who are not one any more, are said", async () => {
+  const server = withProfiles();
+  server.plane.answers["POST /v1/profiles/person"] = { status: 200, body: { person: ann } };
+  const bare = link("user_id:u1", "email:bob@home.org");
+  const answer = { person: "user_17", other: "user_17", path: [bare] };
+  server.plane.answers["POST /v1/profiles/explain"] = { status: 200, body: answer };
+  const { user } = open(`${path}?tab=identifiers${who}`);
+  await user.click(await screen.findByRole("button", { name: "Why is this one person?" }));
+  expect(await screen.findByText(/The rows that showed it are gone/)).toBeTruthy();
+  server.plane.answers["POST /v1/profiles/explain"] = { status: 200, body: { person: "user_17", other: "user_20" } };
+  await user.selectOptions(screen.getByLabelText("To which identifier"), "email:ann@home.org");
+  expect(await screen.findByText(/These are two customers now/)).toBeTruthy();
+});
+
 test("an identifier that is nobody's has its reason", async () => {
   const server = withProfiles();
   const reason = "This identifier of the type email is nobody's: it was seen with more than 3 user_id, its limit.";
