@@ -287,6 +287,7 @@ func (s *Service) judge(ctx context.Context, p Proposal, out *plan) error {
 	}
 	out.problems = append(out.problems, documentPaths(found)...)
 	out.problems = append(out.problems, fit.BoundElsewhere(out.former, out.config, out.secrets, s.cfg.Catalog)...)
+	out.problems = append(out.problems, fit.Layouts(out.former, out.config, s.cfg.Catalog)...)
 	return s.reviewPlace(ctx, p, out)
 }
 

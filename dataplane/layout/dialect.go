@@ -50,7 +50,8 @@ type Dialect struct {
 	std      [stdCount]string
 	escaped  [stdCount]string // std where a reserved word has its underscore
 	standard map[string]uint8
-	caches   [8]atomic.Pointer[name.Cache]
+	segment  map[string]uint8 // standard in Segment's convention
+	caches   [16]atomic.Pointer[name.Cache]
 }
 
 // Read makes the Dialect of a kind of warehouse from the two files of its folder:
@@ -128,14 +129,18 @@ func (o *Options) casing() name.Casing {
 // namesOf finds the cache for what of the options concerns names.
 func (d *Dialect) namesOf(o *Options) *name.Cache {
 	i := 0
-	for bit, on := range []bool{o.UnderscoreDivideNumbers, o.UseBlendoCasing, o.SkipReservedKeywordsEscaping} {
+	for bit, on := range []bool{o.UnderscoreDivideNumbers, o.UseBlendoCasing, o.SkipReservedKeywordsEscaping, o.Layout == Segment} {
 		if on {
 			i |= 1 << bit
 		}
 	}
 	n := d.caches[i].Load()
 	if n == nil {
-		n = name.NewCache(&d.names, o.casing(), d.standard)
+		marks := d.standard
+		if o.Layout == Segment {
+			marks = d.segment
+		}
+		n = name.NewCache(&d.names, o.casing(), marks)
 		d.caches[i].Store(n)
 	}
 	return n

@@ -2,6 +2,19 @@
 // order of columns. It is pure: no clock but Meta.Now, no files, no network. What
 // differs between kinds of warehouses is in the folder of each kind: see Read.
 //
+// There are two conventions. Both have the same tables and the same rules of names, types
+// and nested values; RudderStack's is that of the files here, and Segment's differs:
+//   - no channel, context_request_ip, context_passed_ip, context_source_* and
+//     context_destination_* are made, and no record_id of tracks; properties and fields of
+//     the context with these names are columns like others;
+//   - a trait user_id is dropped, as each value with the name of a standard column is;
+//   - the id of a row of users is always a string, as user_id is;
+//   - objects are flattened without limit for every kind of source, letters and
+//     violationErrors are objects and lists like others;
+//   - there is no rudder_identity_merge_rules.
+//
+// Source of Segment's: https://segment.com/docs/connections/storage/warehouses/schema
+//
 // It refuses events that are no object, deeper than 128 levels, of more than
 // 200 columns in most kinds, and names of more than 8 MiB together. Numbers keep their digits;
 // a whole number is written without point or exponent.

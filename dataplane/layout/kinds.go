@@ -49,7 +49,7 @@ func (r *maker) kinds(kind string) {
 		r.calls = callAlias
 		r.one("aliases", "traits", func(b *block) { r.text(b, stdPreviousID, r.Get(0, "previousId")) })
 	}
-	if r.o.IdentityResolution && r.d.IdentityMergeRules {
+	if r.o.IdentityResolution && r.d.IdentityMergeRules && !r.segment() {
 		r.merge(kind)
 	}
 }
@@ -84,7 +84,7 @@ func (r *maker) one(table, from string, own func(*block)) {
 	r.id(b)
 	own(b)
 	values := r.Get(0, from)
-	if _, ok := r.letters(values); !ok || table != "groups" {
+	if _, ok := r.letters(values); !ok || table != "groups" || r.segment() {
 		r.flat(b, "", values, fromProperties, from)
 	}
 	r.full(b)
@@ -109,7 +109,7 @@ func (r *maker) track() {
 	b := r.trackBase(table, false)
 	if !r.o.SkipTracksTable {
 		n, kept := len(b.cols), b.raws.clone()
-		if r.m.cloud() {
+		if r.m.cloud() && !r.segment() {
 			r.record(b, stdRecordID)
 		}
 		r.full(b)
@@ -187,7 +187,7 @@ func (r *maker) pulled() {
 func (r *maker) traits(b *block) {
 	r.flat(b, "", r.Get(0, "userProperties"), fromUserProperties, "userProperties")
 	if traits := r.At(0, "context", "traits"); r.o.AllowUsersContextTraits {
-		if _, ok := r.letters(traits); !ok {
+		if _, ok := r.letters(traits); !ok || r.segment() {
 			r.flat(b, "", traits, fromContextTraits, "context", "traits")
 		}
 	}
@@ -205,7 +205,7 @@ func (r *maker) identify() {
 		return
 	}
 	b = r.base(baseUsers)
-	if r.Kind(user) == '0' {
+	if r.Kind(user) == '0' && !r.segment() {
 		c := Column{Name: r.d.std[stdID]}
 		c.Type, c.Raw = number(r.Raw(user))
 		b.add(c, fromLayout)

@@ -43,14 +43,35 @@ type Row struct {
 	Shared  string
 }
 
+// Convention is whose tables a warehouse has: see the comment of the package. The empty
+// one is RudderStack.
+type Convention string
+
+// Conventions of layouts.
+const (
+	RudderStack Convention = "rudderstack"
+	Segment     Convention = "segment"
+)
+
+// UnmarshalText reads one of the Conventions. fault.Invalid: it is none.
+func (c *Convention) UnmarshalText(text []byte) error {
+	switch v := Convention(text); v {
+	case "", RudderStack, Segment:
+		*c = v
+		return nil
+	}
+	return fault.New(fault.Invalid, "layout is %s or %s", RudderStack, Segment)
+}
+
 // Options are a destination's settings of the layout, by the names of settings.
 type Options struct {
-	SkipTracksTable              bool `json:"skipTracksTable"`
-	SkipUsersTable               bool `json:"skipUsersTable"`
-	AllowUsersContextTraits      bool `json:"allowUsersContextTraits"`
-	UnderscoreDivideNumbers      bool `json:"underscoreDivideNumbers"`
-	StoreFullEvent               bool `json:"storeFullEvent"`
-	SkipReservedKeywordsEscaping bool `json:"skipReservedKeywordsEscaping"`
+	Layout                       Convention `json:"layout"`
+	SkipTracksTable              bool       `json:"skipTracksTable"`
+	SkipUsersTable               bool       `json:"skipUsersTable"`
+	AllowUsersContextTraits      bool       `json:"allowUsersContextTraits"`
+	UnderscoreDivideNumbers      bool       `json:"underscoreDivideNumbers"`
+	StoreFullEvent               bool       `json:"storeFullEvent"`
+	SkipReservedKeywordsEscaping bool       `json:"skipReservedKeywordsEscaping"`
 	// UseBlendoCasing gives columns the other casing, see the facts of names.
 	UseBlendoCasing bool `json:"useBlendoCasing"`
 	// EnableArraySupport makes lists of ClickHouse array(T) instead of string.

@@ -69,17 +69,25 @@ var standards = [stdCount]struct {
 }
 
 func (d *Dialect) fillStandard() {
-	d.standard = map[string]uint8{}
+	d.standard, d.segment = map[string]uint8{}, map[string]uint8{}
 	for i, s := range standards {
 		d.std[i], d.escaped[i] = d.names.Fold(s.name), d.names.Own(s.name, name.Casing{})
-		if s.calls != 0 {
-			d.standard[d.std[i]], d.standard[d.escaped[i]] = s.calls, s.calls
+		calls := s.calls
+		if i == stdLoadedAt && d.LoadedAt {
+			calls = callAny
+		}
+		if calls == 0 {
+			continue
+		}
+		d.standard[d.std[i]], d.standard[d.escaped[i]] = calls, calls
+		if i != stdChannel && i != stdRequestIP && i != stdPassedIP {
+			d.segment[d.std[i]], d.segment[d.escaped[i]] = calls, calls
 		}
 	}
-	if d.LoadedAt {
-		d.standard[d.std[stdLoadedAt]] = callAny
-	}
 }
+
+// segment says that the rows are of Segment's convention.
+func (w *walk) segment() bool { return w.o.Layout == Segment }
 
 // column is the name of a standard column.
 func (w *walk) column(std int) string {
@@ -160,7 +168,9 @@ func (w *walk) base(of int) *block {
 	if of == baseAny {
 		w.text(b, stdAnonymousID, w.Get(0, "anonymousId"))
 		w.text(b, stdUserID, w.Get(0, "userId"))
-		w.text(b, stdChannel, w.Get(0, "channel"))
+		if !w.segment() {
+			w.text(b, stdChannel, w.Get(0, "channel"))
+		}
 	}
 	if of == baseAny || of == baseUsers && !w.d.Lake {
 		w.moment(b, stdSentAt, w.Get(0, "sentAt"))
@@ -170,8 +180,10 @@ func (w *walk) base(of int) *block {
 	b.add(Column{Name: w.d.std[stdReceivedAt], Type: Datetime, Raw: w.received()}, fromLayout)
 	ctx := w.Get(0, "context")
 	request, passed := w.Get(0, "request_ip"), w.Get(ctx, "ip")
-	w.text(b, stdRequestIP, request)
-	w.text(b, stdPassedIP, passed)
+	if !w.segment() {
+		w.text(b, stdRequestIP, request)
+		w.text(b, stdPassedIP, passed)
+	}
 	if w.word(passed) == "" {
 		passed = request
 	}
@@ -200,6 +212,9 @@ func (w *walk) context(b *block, ctx int) {
 		return
 	}
 	w.flat(b, "context_", ctx, fromContext, "context")
+	if w.segment() {
+		return
+	}
 	for _, kv := range [4][2]string{{"sourceId", w.m.SourceID}, {"sourceType", w.m.SourceType},
 		{"destinationId", w.m.DestinationID}, {"destinationType", w.m.DestinationType}} {
 		if kv[1] != "" {
@@ -253,7 +268,7 @@ func (d *Dialect) Rows(o *Options, m Meta, event []byte) (rows []Row, drop strin
 	}
 	w.d, w.o, w.m, w.left, w.names = d, o, m, maxNames, d.namesOf(o)
 	w.now = timestamp.Format(m.Now)
-	w.cloud = m.cloud() && m.SourceCategory != "singer" && m.SourceType != "singer"
+	w.cloud = !w.segment() && m.cloud() && m.SourceCategory != "singer" && m.SourceType != "singer"
 	r := &maker{walk: w, rows: make([]Row, 0, 2), unlimited: d.Lake || d.Wide || w.word(w.Get(0, "channel")) == "sources"}
 	kind := strings.ToLower(w.word(w.Get(0, "type")))
 	if code := Refuses(kind); code != "" {

@@ -70,7 +70,7 @@ func (w *walk) object(b *block, obj, level int, o origin) {
 			w.json(b, i, w.d.JSONPathType, o)
 		case w.Nodes[i].Kind == '{' && (level < 3 || !w.cloud):
 			w.nested(b, i, level, o)
-		case key == "violationErrors" && w.d.ViolationErrors:
+		case key == "violationErrors" && w.d.ViolationErrors && !w.segment():
 			w.json(b, i, JSON, o)
 		default:
 			if c, sent, none := w.leaf(i); !none {
@@ -82,7 +82,7 @@ func (w *walk) object(b *block, obj, level int, o origin) {
 }
 
 func (w *walk) nested(b *block, i, level int, o origin) {
-	if o == fromContext && string(w.name) == "context_traits" {
+	if !w.segment() && o == fromContext && string(w.name) == "context_traits" {
 		if s, ok := w.letters(i); ok {
 			w.put(b, Column{Type: w.d.long(s), Raw: s}, "", o)
 			return
@@ -116,7 +116,7 @@ func (w *walk) put(b *block, c Column, sent string, o origin) {
 	e := w.names.Column(w.name)
 	c.Name = e.Out
 	if e.Mark&w.calls != 0 {
-		if w.calls != callIdentify || o != fromTraits || e.Out != w.d.std[stdUserID] {
+		if w.segment() || w.calls != callIdentify || o != fromTraits || e.Out != w.d.std[stdUserID] {
 			return
 		}
 		c.Name = w.d.names.Fold("_user_id")

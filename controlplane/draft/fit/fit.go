@@ -1,5 +1,6 @@
 // Package fit says whether a plane can run a configuration: whether its version has what
-// is used, and whether it can open the secrets.
+// is used, and whether it can open the secrets; and whether the tables of a warehouse stay
+// in one layout.
 package fit
 
 import (

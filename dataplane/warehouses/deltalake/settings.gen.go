@@ -39,6 +39,9 @@ type Settings struct {
 	// RetentionOf: A rule of its own for a table, such as pages=30d; 0s keeps its rows for ever.
 	RetentionOf []string `json:"retentionOf"`
 
+	// Layout: Whose names of tables and columns the rows have: rudderstack or segment. It stays as it is for as long as the tables do; docs/migrating.md says how they differ.
+	Layout string `json:"layout"`
+
 	// SkipTracksTable: Track events get rows in their own tables only.
 	SkipTracksTable bool `json:"skipTracksTable"`
 

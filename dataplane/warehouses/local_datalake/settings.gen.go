@@ -17,6 +17,9 @@ type Settings struct {
 	// SyncEvery: How long rows gather before a load. Each load writes at least one file for every table that it has rows of, so longer times make fewer and larger files.
 	SyncEvery catalog.Duration `json:"syncEvery"`
 
+	// Layout: Whose names of tables and columns the rows have: rudderstack or segment. It stays as it is for as long as the tables do; docs/migrating.md says how they differ.
+	Layout string `json:"layout"`
+
 	// SkipTracksTable: Track events get rows in their own tables only.
 	SkipTracksTable bool `json:"skipTracksTable"`
 

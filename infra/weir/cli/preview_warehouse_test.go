@@ -44,6 +44,12 @@ no JSON
 		t.Errorf("an event without messageId: %v, %s; want one id that begins with auto- in both places", err, lines[5])
 	}
 	s.fails(command.ExitFailed, []string{`There is no warehouse of type "fax"`, "clickhouse", "snowflake"}, "preview", "warehouse", "fax")
+	s.in = `{"type":"track","messageId":"m","channel":"web","event":"E","properties":{"channel":"email"}}`
+	segment := s.file("segment.yaml", "settings: { layout: segment, skipTracksTable: true }\n")
+	if out := s.must("preview", "warehouse", "postgres", "--settings", segment); !strings.Contains(out, `"channel":"email"`) {
+		t.Errorf("layout: segment shows %s, want the property channel", out)
+	}
+	s.fails(command.ExitFailed, []string{"layout is rudderstack or segment"}, "preview", "warehouse", "postgres", "--settings", s.file("other.yaml", "settings: { layout: jitsu }\n"))
 	wrong := s.file("wrong.yaml", "settings: { jsonPaths: 5 }\n")
 	s.fails(command.ExitFailed, []string{"jsonPaths is a list of paths"}, "preview", "warehouse", "postgres", "--settings", wrong)
 }
