@@ -5,52 +5,18 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/dataplane/destination"
 	"weir/dataplane/destination/destinationtest"
 	"weir/dataplane/destinations/customerio"
-	"weir/dataplane/event"
-	"weir/shared/id"
-	"weir/shared/secret"
 )
 
 const key = "made-up-customerio-key"
-
-// standIn is Customer.io as its pages describe it: it refuses what Customer.io refuses.
-type standIn struct {
-	url   string
-	most  int // parts a request may have here
-	mu    sync.Mutex
-	taken []string // what was kept, in order
-	codes []string // path and status of answers
-}
-
-func newStandIn(t *testing.T, most int) *standIn {
-	s := &standIn{most: most}
-	srv := httptest.NewServer(s)
-	t.Cleanup(srv.Close)
-	s.url = srv.URL
-	return s
-}
-
-// ServeHTTP implements http.Handler.
-func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	status, answer := s.answer(r)
-	s.codes = append(s.codes, fmt.Sprint(strings.TrimSuffix(r.URL.Path, "/"), " ", status))
-	w.WriteHeader(status)
-	_, _ = w.Write([]byte(answer)) // the client has gone
-}
 
 var ulid = regexp.MustCompile(`^[0-7][0-9A-HJKMNP-TV-Z]{25}$`)
 
@@ -97,7 +63,8 @@ func (o operation) good() bool {
 	return false
 }
 
-func (s *standIn) answer(r *http.Request) (int, string) {
+// answer is Customer.io as its pages describe it: it refuses what Customer.io refuses.
+func answer(s *destinationtest.Keeper, r *http.Request) (int, string) {
 	text, err := io.ReadAll(r.Body)
 	var in struct {
 		Batch     []json.RawMessage `json:"batch"`
@@ -112,7 +79,7 @@ func (s *standIn) answer(r *http.Request) (int, string) {
 		return 401, `{"meta":{"error":"Unauthorized request"}}`
 	case bad != nil:
 		return 400, `{"errors":[{"reason":"invalid","field":"","message":"malformed"}]}`
-	case len(text) >= 500_000 || len(in.Batch) > s.most:
+	case len(text) >= 500_000 || len(in.Batch) > s.Most:
 		return 413, ""
 	case strings.Contains(string(text), "loud"):
 		return 429, ""
@@ -122,7 +89,7 @@ func (s *standIn) answer(r *http.Request) (int, string) {
 		if in.Name == "" || in.Anonymous == "" || in.Name == "bad" {
 			return 400, `{"meta":{"errors":["anonymous_id is required"]}}`
 		}
-		s.taken = append(s.taken, "anonymous "+in.Name)
+		s.Taken = append(s.Taken, "anonymous "+in.Name)
 		return 200, `{}`
 	case r.URL.Path != "/api/v2/batch" || len(in.Batch) == 0:
 		return 404, ""
@@ -136,7 +103,7 @@ func (s *standIn) answer(r *http.Request) (int, string) {
 			problems = append(problems, fmt.Sprintf(`{"batch_index":%d,"reason":"invalid","field":"attributes","message":"is invalid"}`, i))
 			continue
 		}
-		s.taken = append(s.taken, strings.TrimSpace(o.Action+" "+o.Name))
+		s.Taken = append(s.Taken, strings.TrimSpace(o.Action+" "+o.Name))
 	}
 	if problems != nil {
 		return 207, `{"errors":[` + strings.Join(problems, ",") + `]}`
@@ -175,31 +142,11 @@ func TestAnswersOfCustomerIO(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStandIn(t, tc.most)
-			got := destinationtest.Send(t, customerio.Kind(), `{"baseUrl":"`+s.url+`","siteId":"site-1"`+tc.settings+`}`, map[string]string{"apiKey": tc.key}, tc.events...)
-			if diff := cmp.Diff(tc.want, got) + cmp.Diff(tc.taken, s.taken) + cmp.Diff(tc.codes, s.codes); diff != "" {
+			s := destinationtest.NewKeeper(t, tc.most, answer)
+			got := destinationtest.Send(t, customerio.Kind(), `{"baseUrl":"`+s.URL+`","siteId":"site-1"`+tc.settings+`}`, map[string]string{"apiKey": tc.key}, tc.events...)
+			if diff := cmp.Diff(tc.want, got) + cmp.Diff(tc.taken, s.Taken) + cmp.Diff(tc.codes, s.Codes); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})
 	}
-}
-
-func BenchmarkBuild(b *testing.B) {
-	o, err := customerio.Kind().Open([]byte(`{"siteId":"s"}`), map[string]secret.String{"apiKey": secret.NewString(key)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	const size = 100
-	text := `{"messageId":"m1","type":"track","userId":"ada","anonymousId":"a1","event":"Order Completed","timestamp":"2026-01-02T03:04:05.000Z","context":{"ip":"192.0.2.1","locale":"en","userAgent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36","app":{"version":"1"},"os":{"name":"iOS","version":"19"},"page":{"url":"https://shop.example/checkout","title":"Checkout"},"traits":{"email":"ada@example.com"}},"properties":{"order_id":"o1","revenue":25.5,"currency":"EUR","products":[{"product_id":"p1","price":12.75,"quantity":2},{"product_id":"p2","price":1,"quantity":1}]}}`
-	batch := destination.Batch{Now: time.Now()}
-	for b.Loop() {
-		batch.Items = batch.Items[:0]
-		for i := range size {
-			batch.Items = append(batch.Items, destination.Item{Event: event.Event{MessageID: id.Event(fmt.Sprint(i)), Type: "track", User: "ada", JSON: []byte(text)}, Attempt: 1})
-		}
-		if reqs, _ := o.HTTP.Build(batch); len(reqs) == 0 {
-			b.Fatal(len(reqs))
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/size, "ns/event")
 }

@@ -11,17 +11,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/dataplane/destination"
 	"weir/dataplane/destination/destinationtest"
 	googleanalytics4 "weir/dataplane/destinations/google-analytics-4"
-	"weir/dataplane/event"
 	"weir/shared/fault"
-	"weir/shared/id"
 	"weir/shared/secret"
 )
 
@@ -217,24 +213,4 @@ func TestOneStreamIsNamed(t *testing.T) {
 			t.Errorf("%s: %v, want a problem of settings.measurementId", settings, err)
 		}
 	}
-}
-
-func BenchmarkBuild(b *testing.B) {
-	o, err := googleanalytics4.Kind().Open([]byte(`{"measurementId":"G-12345ABCDE"}`), map[string]secret.String{"apiSecret": secret.NewString(apiSecret)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	const size = 25
-	text := `{"messageId":"m1","type":"track","userId":"ada","anonymousId":"a1","event":"Order Completed","timestamp":"2026-01-02T03:04:05.000Z","context":{"ip":"192.0.2.1","locale":"en","userAgent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36","app":{"version":"1"},"os":{"name":"iOS","version":"19"},"page":{"url":"https://shop.example/checkout","title":"Checkout"},"traits":{"email":"ada@example.com"}},"properties":{"order_id":"o1","revenue":25.5,"currency":"EUR","products":[{"product_id":"p1","price":12.75,"quantity":2},{"product_id":"p2","price":1,"quantity":1}]}}`
-	batch := destination.Batch{Now: time.Date(2026, 1, 2, 3, 5, 0, 0, time.UTC)}
-	for b.Loop() {
-		batch.Items = batch.Items[:0]
-		for i := range size {
-			batch.Items = append(batch.Items, destination.Item{Event: event.Event{MessageID: id.Event(fmt.Sprint(i)), Type: "track", User: "ada", JSON: []byte(text)}, Attempt: 1})
-		}
-		if reqs, _ := o.HTTP.Build(batch); len(reqs) != 1 {
-			b.Fatal(len(reqs))
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/size, "ns/event")
 }

@@ -5,51 +5,17 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/dataplane/destination"
 	"weir/dataplane/destination/destinationtest"
 	"weir/dataplane/destinations/iterable"
-	"weir/dataplane/event"
-	"weir/shared/id"
-	"weir/shared/secret"
 )
 
 const key = "made-up-iterable-key"
-
-// standIn is Iterable as its pages describe it: it refuses what Iterable refuses.
-type standIn struct {
-	url   string
-	most  int // parts a request may have here
-	mu    sync.Mutex
-	taken []string // what was kept, in order
-	codes []string // path and status of answers
-}
-
-func newStandIn(t *testing.T, most int) *standIn {
-	s := &standIn{most: most}
-	srv := httptest.NewServer(s)
-	t.Cleanup(srv.Close)
-	s.url = srv.URL
-	return s
-}
-
-// ServeHTTP implements http.Handler.
-func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	status, answer := s.answer(r)
-	s.codes = append(s.codes, fmt.Sprint(strings.TrimSuffix(r.URL.Path, "/"), " ", status))
-	w.WriteHeader(status)
-	_, _ = w.Write([]byte(answer)) // the client has gone
-}
 
 var address = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
 
@@ -94,7 +60,8 @@ func strict(text []byte, to any) (bad bool) {
 	return dec.Decode(to) != nil
 }
 
-func (s *standIn) answer(r *http.Request) (int, string) {
+// answer is Iterable as its pages describe it: it refuses what Iterable refuses.
+func answer(s *destinationtest.Keeper, r *http.Request) (int, string) {
 	text, err := io.ReadAll(r.Body)
 	switch {
 	case err != nil || r.Method != "POST" || r.Header.Get("Content-Type") != "application/json":
@@ -112,21 +79,21 @@ func (s *standIn) answer(r *http.Request) (int, string) {
 	}
 	switch r.URL.Path {
 	case "/api/events/trackBulk", "/api/users/bulkUpdate":
-		return s.bulk(r.URL.Path, text)
+		return bulk(s, r.URL.Path, text)
 	case "/api/users/updateEmail":
 		var in struct{ CurrentEmail, CurrentUserID, NewEmail string }
 		if strict(text, &in) || !address.MatchString(in.NewEmail) || (in.CurrentEmail == "") == (in.CurrentUserID == "") {
 			return 400, `{"msg":"Invalid email","code":"InvalidEmailAddressError"}`
 		}
-		s.taken = append(s.taken, "renamed "+in.NewEmail)
+		s.Taken = append(s.Taken, "renamed "+in.NewEmail)
 		return 200, `{"msg":"","code":"Success"}`
 	case "/api/commerce/trackPurchase", "/api/commerce/updateCart":
-		return s.commerce(strings.TrimPrefix(r.URL.Path, "/api/commerce/"), text)
+		return purchase(s, strings.TrimPrefix(r.URL.Path, "/api/commerce/"), text)
 	}
 	return 404, ""
 }
 
-func (s *standIn) commerce(call string, text []byte) (int, string) {
+func purchase(s *destinationtest.Keeper, call string, text []byte) (int, string) {
 	var in commerce
 	bad := strict(text, &in) || in.User.Email+in.User.UserID == "" || len(in.Items) == 0 || (call == "trackPurchase") != (in.Total != nil)
 	for _, item := range in.Items {
@@ -138,12 +105,12 @@ func (s *standIn) commerce(call string, text []byte) (int, string) {
 	case in.User.UserID == "nobody":
 		return 400, `{"msg":"Invalid userId","code":"InvalidUserIdError"}`
 	}
-	s.taken = append(s.taken, fmt.Sprint(call, " ", len(in.Items)))
+	s.Taken = append(s.Taken, fmt.Sprint(call, " ", len(in.Items)))
 	return 200, `{"msg":"","code":"Success"}`
 }
 
 // bulk answers 200 for what it takes and refuses.
-func (s *standIn) bulk(path string, text []byte) (int, string) {
+func bulk(s *destinationtest.Keeper, path string, text []byte) (int, string) {
 	var in struct {
 		Events []element `json:"events"`
 		Users  []element `json:"users"`
@@ -152,7 +119,7 @@ func (s *standIn) bulk(path string, text []byte) (int, string) {
 		return 400, `{"msg":"[/api] Invalid JSON body","code":"BadJsonBody"}`
 	}
 	all := append(in.Events, in.Users...)
-	if len(all) > s.most {
+	if len(all) > s.Most {
 		return 413, ""
 	}
 	var users, emails, names []string
@@ -167,7 +134,7 @@ func (s *standIn) bulk(path string, text []byte) (int, string) {
 		case e.Event == "Forbidden":
 			names = append(names, e.Event)
 		default:
-			s.taken = append(s.taken, strings.TrimSpace(e.Event+" "+e.UserID+e.Email))
+			s.Taken = append(s.Taken, strings.TrimSpace(e.Event+" "+e.UserID+e.Email))
 		}
 	}
 	list := func(all []string) string {
@@ -215,31 +182,11 @@ func TestAnswersOfIterable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStandIn(t, tc.most)
-			got := destinationtest.Send(t, iterable.Kind(), `{"baseUrl":"`+s.url+`"`+tc.settings+`}`, map[string]string{"apiKey": tc.key}, tc.events...)
-			if diff := cmp.Diff(tc.want, got) + cmp.Diff(tc.taken, s.taken) + cmp.Diff(tc.codes, s.codes); diff != "" {
+			s := destinationtest.NewKeeper(t, tc.most, answer)
+			got := destinationtest.Send(t, iterable.Kind(), `{"baseUrl":"`+s.URL+`"`+tc.settings+`}`, map[string]string{"apiKey": tc.key}, tc.events...)
+			if diff := cmp.Diff(tc.want, got) + cmp.Diff(tc.taken, s.Taken) + cmp.Diff(tc.codes, s.Codes); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})
 	}
-}
-
-func BenchmarkBuild(b *testing.B) {
-	o, err := iterable.Kind().Open([]byte(`{}`), map[string]secret.String{"apiKey": secret.NewString(key)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	const size = 100
-	text := `{"messageId":"m1","type":"track","userId":"ada","anonymousId":"a1","event":"Order Completed","timestamp":"2026-01-02T03:04:05.000Z","context":{"ip":"192.0.2.1","locale":"en","userAgent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36","app":{"version":"1"},"os":{"name":"iOS","version":"19"},"page":{"url":"https://shop.example/checkout","title":"Checkout"},"traits":{"email":"ada@example.com"}},"properties":{"order_id":"o1","revenue":25.5,"currency":"EUR","products":[{"product_id":"p1","price":12.75,"quantity":2},{"product_id":"p2","price":1,"quantity":1}]}}`
-	batch := destination.Batch{Now: time.Now()}
-	for b.Loop() {
-		batch.Items = batch.Items[:0]
-		for i := range size {
-			batch.Items = append(batch.Items, destination.Item{Event: event.Event{MessageID: id.Event(fmt.Sprint(i)), Type: "track", User: "ada", JSON: []byte(text)}, Attempt: 1})
-		}
-		if reqs, _ := o.HTTP.Build(batch); len(reqs) == 0 {
-			b.Fatal(len(reqs))
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/size, "ns/event")
 }

@@ -15,11 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/dataplane/destination"
 	"weir/dataplane/destination/destinationtest"
 	"weir/dataplane/destination/mapping"
-	"weir/dataplane/event"
-	"weir/shared/secret"
 )
 
 //go:embed spec.yaml
@@ -240,20 +237,5 @@ func TestAnswersOfKlaviyo(t *testing.T) {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})
-	}
-}
-
-func BenchmarkBuild(b *testing.B) {
-	o, err := mapping.Define(spec)().Open(nil, map[string]secret.String{"privateApiKey": secret.NewString(key)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	text := `{"messageId":"m1","type":"track","userId":"ada","anonymousId":"a1","event":"Order Completed","timestamp":"2026-01-02T03:04:05.000Z","context":{"ip":"192.0.2.1","locale":"en","userAgent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36","app":{"version":"1"},"os":{"name":"iOS","version":"19"},"page":{"url":"https://shop.example/checkout","title":"Checkout"},"traits":{"email":"ada@example.com"}},"properties":{"order_id":"o1","revenue":25.5,"currency":"EUR","products":[{"product_id":"p1","price":12.75,"quantity":2},{"product_id":"p2","price":1,"quantity":1}]}}`
-	batch := destination.Batch{Now: time.Now()}
-	for b.Loop() {
-		batch.Items = append(batch.Items[:0], destination.Item{Event: event.Event{MessageID: "m1", Type: "track", User: "ada", JSON: []byte(text)}, Attempt: 1})
-		if reqs, _ := o.HTTP.Build(batch); len(reqs) != 1 {
-			b.Fatal(len(reqs))
-		}
 	}
 }

@@ -5,51 +5,18 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/dataplane/destination"
 	"weir/dataplane/destination/destinationtest"
 	"weir/dataplane/destinations/mixpanel"
-	"weir/dataplane/event"
-	"weir/shared/id"
 )
 
 const apiSecret = "made-up-mixpanel-secret"
-
-// standIn is Mixpanel as its pages describe it: it refuses what Mixpanel refuses.
-type standIn struct {
-	url   string
-	most  int // records a request may have
-	mu    sync.Mutex
-	taken []string // what was kept, in order
-	codes []string // path and status of answers
-}
-
-func newStandIn(t *testing.T, most int) *standIn {
-	s := &standIn{most: most}
-	srv := httptest.NewServer(s)
-	t.Cleanup(srv.Close)
-	s.url = srv.URL
-	return s
-}
-
-// ServeHTTP implements http.Handler.
-func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	status, answer := s.answer(r)
-	s.codes = append(s.codes, fmt.Sprint(r.URL.Path, " ", status))
-	w.WriteHeader(status)
-	_, _ = w.Write([]byte(answer)) // the client has gone
-}
 
 // record is an event, or an update of a profile.
 type record struct {
@@ -73,7 +40,8 @@ type failure struct {
 	Message  string `json:"message"`
 }
 
-func (s *standIn) answer(r *http.Request) (int, string) {
+// answer is Mixpanel as its pages describe it: it refuses what Mixpanel refuses.
+func answer(s *destinationtest.Keeper, r *http.Request) (int, string) {
 	text, err := io.ReadAll(r.Body)
 	var records []record
 	user, word, _ := r.BasicAuth()
@@ -84,7 +52,7 @@ func (s *standIn) answer(r *http.Request) (int, string) {
 		return 401, `{"code":401,"error":"Invalid credentials","status":"Unauthorized"}`
 	case bad != nil:
 		return 400, `{"code":400,"error":"invalid JSON","status":"Bad Request"}`
-	case len(records) > s.most || len(text) > 10<<20:
+	case len(records) > s.Most || len(text) > 10<<20:
 		return 413, `{"code":413,"error":"request exceeds max limit of 2097152 bytes","status":"Request Entity Too Large"}`
 	case strings.Contains(string(text), "loud"):
 		return 429, `{"code":429,"error":"Project exceeded rate limits. Please retry the request with exponential backoff.","status":"Too Many Requests"}`
@@ -95,7 +63,7 @@ func (s *standIn) answer(r *http.Request) (int, string) {
 	for i, rec := range records {
 		field, ok := rec.problem(r.URL.Path)
 		if ok {
-			s.taken = append(s.taken, rec.name())
+			s.Taken = append(s.Taken, rec.name())
 			continue
 		}
 		insert, _ := rec.Properties["$insert_id"].(string)
@@ -201,13 +169,13 @@ func TestAnswersOfMixpanel(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStandIn(t, tc.most)
+			s := destinationtest.NewKeeper(t, tc.most, answer)
 			secrets := map[string]string{"apiSecret": tc.secret}
 			if tc.secret == "" {
 				secrets = nil
 			}
-			got := destinationtest.Send(t, mixpanel.Kind(), `{"token":"tok-1","baseUrl":"`+s.url+`"`+tc.settings+`}`, secrets, tc.events...)
-			if diff := cmp.Diff(tc.want, got) + cmp.Diff(tc.taken, s.taken) + cmp.Diff(tc.codes, s.codes); diff != "" {
+			got := destinationtest.Send(t, mixpanel.Kind(), `{"token":"tok-1","baseUrl":"`+s.URL+`"`+tc.settings+`}`, secrets, tc.events...)
+			if diff := cmp.Diff(tc.want, got) + cmp.Diff(tc.taken, s.Taken) + cmp.Diff(tc.codes, s.Codes); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})
@@ -217,33 +185,13 @@ func TestAnswersOfMixpanel(t *testing.T) {
 // TestNoRequestHasTooManyRecords: five operations of an identify call are five.
 func TestNoRequestHasTooManyRecords(t *testing.T) {
 	t.Parallel()
-	s := newStandIn(t, 2000)
+	s := destinationtest.NewKeeper(t, 2000, answer)
 	var events []string
 	for i := range 500 {
 		events = append(events, fmt.Sprintf(`{"messageId":"m%d","type":"identify","userId":"u%d","traits":{"a":1,"b":1,"c":1,"d":1,"e":1}}`, i, i))
 	}
-	got := destinationtest.Send(t, mixpanel.Kind(), `{"token":"tok-1","baseUrl":"`+s.url+`/","setOnce":["a"],"increment":["b"],"union":["c"],"append":["d"]}`, nil, events...)
-	if slices.ContainsFunc(got, func(line string) bool { return line != "delivered" }) || !slices.Equal(s.codes, []string{"/engage 200", "/engage 200"}) {
-		t.Errorf("answers %v, first line %s", s.codes, got[0])
+	got := destinationtest.Send(t, mixpanel.Kind(), `{"token":"tok-1","baseUrl":"`+s.URL+`/","setOnce":["a"],"increment":["b"],"union":["c"],"append":["d"]}`, nil, events...)
+	if slices.ContainsFunc(got, func(line string) bool { return line != "delivered" }) || !slices.Equal(s.Codes, []string{"/engage 200", "/engage 200"}) {
+		t.Errorf("answers %v, first line %s", s.Codes, got[0])
 	}
-}
-
-func BenchmarkBuild(b *testing.B) {
-	o, err := mixpanel.Kind().Open([]byte(`{"token":"tok-1"}`), nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	const size = 100
-	text := `{"messageId":"m1","type":"track","userId":"ada","anonymousId":"a1","event":"Order Completed","timestamp":"2026-01-02T03:04:05.000Z","context":{"ip":"192.0.2.1","locale":"en","userAgent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36","app":{"version":"1"},"os":{"name":"iOS","version":"19"},"page":{"url":"https://shop.example/checkout","title":"Checkout"},"traits":{"email":"ada@example.com"}},"properties":{"order_id":"o1","revenue":25.5,"currency":"EUR","products":[{"product_id":"p1","price":12.75,"quantity":2},{"product_id":"p2","price":1,"quantity":1}]}}`
-	batch := destination.Batch{Now: time.Now()}
-	for b.Loop() {
-		batch.Items = batch.Items[:0]
-		for i := range size {
-			batch.Items = append(batch.Items, destination.Item{Event: event.Event{MessageID: id.Event(fmt.Sprint(i)), Type: "track", User: "ada", JSON: []byte(text)}, Attempt: 1})
-		}
-		if reqs, _ := o.HTTP.Build(batch); len(reqs) != 1 {
-			b.Fatal(len(reqs))
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/size, "ns/event")
 }

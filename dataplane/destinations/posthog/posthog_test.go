@@ -6,20 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"weir/dataplane/destination"
 	"weir/dataplane/destination/destinationtest"
 	"weir/dataplane/destination/mapping"
-	"weir/dataplane/event"
-	"weir/shared/id"
-	"weir/shared/secret"
 )
 
 //go:embed spec.yaml
@@ -27,34 +21,8 @@ var spec []byte
 
 const key = "phc_made-up-posthog-key"
 
-// standIn is PostHog as its pages describe it: it refuses what PostHog refuses.
-type standIn struct {
-	url   string
-	most  int // parts a request may have here
-	mu    sync.Mutex
-	taken []string // what was kept, in order
-	codes []string // path and status of answers
-}
-
-func newStandIn(t *testing.T, most int) *standIn {
-	s := &standIn{most: most}
-	srv := httptest.NewServer(s)
-	t.Cleanup(srv.Close)
-	s.url = srv.URL
-	return s
-}
-
-// ServeHTTP implements http.Handler.
-func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	status, answer := s.answer(r)
-	s.codes = append(s.codes, fmt.Sprint(strings.TrimSuffix(r.URL.Path, "/"), " ", status))
-	w.WriteHeader(status)
-	_, _ = w.Write([]byte(answer)) // the client has gone
-}
-
-func (s *standIn) answer(r *http.Request) (int, string) {
+// answer is PostHog as its pages describe it: it refuses what PostHog refuses.
+func answer(s *destinationtest.Keeper, r *http.Request) (int, string) {
 	text, err := io.ReadAll(r.Body)
 	var in struct {
 		Key   string `json:"api_key"`
@@ -75,7 +43,7 @@ func (s *standIn) answer(r *http.Request) (int, string) {
 		return 400, `{"type":"validation_error","code":"invalid_payload","detail":"Malformed request data"}`
 	case in.Key != key:
 		return 401, `{"type":"authentication_error","code":"invalid_api_key","detail":"Project API key invalid."}`
-	case len(text) > 20<<20 || len(in.Batch) > s.most:
+	case len(text) > 20<<20 || len(in.Batch) > s.Most:
 		return 413, "payload too large"
 	case strings.Contains(string(text), "loud"):
 		return 429, "rate limited"
@@ -86,7 +54,7 @@ func (s *standIn) answer(r *http.Request) (int, string) {
 	}
 	for _, e := range in.Batch { // what has no name or person is dropped in silence
 		if e.Event != "" && e.User != "" && !e.Time.IsZero() && (e.Event != "$groupidentify" || e.Properties["$group_type"] != nil && e.Properties["$group_key"] != nil) {
-			s.taken = append(s.taken, fmt.Sprint(e.Event, " ", e.Properties["$insert_id"]))
+			s.Taken = append(s.Taken, fmt.Sprint(e.Event, " ", e.Properties["$insert_id"]))
 		}
 	}
 	return 200, `{"status":1}`
@@ -119,31 +87,11 @@ func TestAnswersOfPostHog(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStandIn(t, tc.most)
-			got := destinationtest.Send(t, kind, `{"baseUrl":"`+s.url+`"`+tc.settings+`}`, map[string]string{"apiKey": tc.key}, tc.events...)
-			if diff := cmp.Diff(tc.want, got) + cmp.Diff(tc.taken, s.taken) + cmp.Diff(tc.codes, s.codes); diff != "" {
+			s := destinationtest.NewKeeper(t, tc.most, answer)
+			got := destinationtest.Send(t, kind, `{"baseUrl":"`+s.URL+`"`+tc.settings+`}`, map[string]string{"apiKey": tc.key}, tc.events...)
+			if diff := cmp.Diff(tc.want, got) + cmp.Diff(tc.taken, s.Taken) + cmp.Diff(tc.codes, s.Codes); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})
 	}
-}
-
-func BenchmarkBuild(b *testing.B) {
-	o, err := mapping.Define(spec)().Open([]byte(`{}`), map[string]secret.String{"apiKey": secret.NewString(key)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	const size = 100
-	text := `{"messageId":"m1","type":"track","userId":"ada","anonymousId":"a1","event":"Order Completed","timestamp":"2026-01-02T03:04:05.000Z","context":{"ip":"192.0.2.1","locale":"en","userAgent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36","app":{"version":"1"},"os":{"name":"iOS","version":"19"},"page":{"url":"https://shop.example/checkout","title":"Checkout"},"traits":{"email":"ada@example.com"}},"properties":{"order_id":"o1","revenue":25.5,"currency":"EUR","products":[{"product_id":"p1","price":12.75,"quantity":2},{"product_id":"p2","price":1,"quantity":1}]}}`
-	batch := destination.Batch{Now: time.Now()}
-	for b.Loop() {
-		batch.Items = batch.Items[:0]
-		for i := range size {
-			batch.Items = append(batch.Items, destination.Item{Event: event.Event{MessageID: id.Event(fmt.Sprint(i)), Type: "track", User: "ada", JSON: []byte(text)}, Attempt: 1})
-		}
-		if reqs, _ := o.HTTP.Build(batch); len(reqs) == 0 {
-			b.Fatal(len(reqs))
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/size, "ns/event")
 }
