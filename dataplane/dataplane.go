@@ -307,7 +307,7 @@ func (d *DataPlane) divide(client *outbound.Client, g *guard.Guard) error {
 			Staged: func(dest id.Destination, events []event.Event, seq uint64, err error) {
 				d.loading.Appended(n, dest, events, seq, err)
 			},
-			Taken: func() { d.loading.Taken(n) },
+			Taken: func() { d.loading.Taken(n) }, Left: func(ctx context.Context) error { return d.loading.Left(ctx, n) },
 			Trace: func(frame uint64) *telemetry.Trace { return d.trace(n, frame) },
 		}))
 	}

@@ -19,7 +19,7 @@ func (d *DataPlane) syncing(g *guard.Guard) (*syncs.Engine, error) {
 	return syncs.New(syncs.Config{
 		Table: d.store.Table("syncs"), Target: d.plans.Target, Mine: d.runsSync, Runner: d.runner("sync"), Log: d.cfg.Log,
 		Tasks:  func() []syncs.Task { return d.syncTasks(deps) },
-		Merged: func(w id.Destination) int64 { return d.loading.Merged(w) },
+		Merged: d.loading.MergedAnywhere,
 		Built:  func(w id.Destination) int64 { return d.profiles.Published(w) },
 		Link: func(held func() bool) *outbound.Link {
 			return &outbound.Link{Do: d.client.Do, Plane: d.client.Plane(), Held: held, Deps: destination.Deps{Dial: d.dialer(g), Machine: d.machine.Keys, Now: time.Now, Log: d.cfg.Log}}

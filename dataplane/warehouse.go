@@ -40,13 +40,17 @@ func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
 	}
 	deps := d.warehouseDeps(g)
 	deps.Blobs = blobs
-	return load.New(load.Config{
+	c := load.Config{
 		Dir: dir, Blobs: blobs, Stages: stages, Jobs: func() []load.Job { return d.jobs(deps) }, Refused: d.takeBack, Log: d.cfg.Log,
 		Removed: func(ws id.Workspace, dest id.Destination) bool {
 			_, presence := d.plans.Target(ws, dest)
 			return presence == destination.Removed
 		},
-	})
+	}
+	if d.cfg.Events != "" {
+		c.Held, c.Relay = d.partitions[0].Held, d.store.Relay("loads")
+	}
+	return load.New(c)
 }
 
 // warehouseDeps is what warehouses may use, but for staged files.

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"weir/dataplane/blob"
@@ -14,10 +13,13 @@ import (
 	"weir/dataplane/layout"
 	"weir/dataplane/ledger"
 	"weir/dataplane/load/ask"
+	"weir/dataplane/load/discard"
 	"weir/dataplane/load/disk"
 	"weir/dataplane/load/drift"
 	"weir/dataplane/load/history"
+	"weir/dataplane/load/merged"
 	"weir/dataplane/load/staged"
+	"weir/dataplane/load/term"
 	"weir/dataplane/queue"
 	"weir/dataplane/share"
 	"weir/dataplane/warehouse"
@@ -79,6 +81,10 @@ type Config struct {
 	Blobs  blob.Store // of staged files; warehouses read them from it
 	Stages []Stage    // by partition
 	Jobs   func() []Job
+	// Held says, of several processes of a plane, that no other one runs the first partition;
+	// that one loads, from Taken to Left. nil: this process is the only one.
+	Held  func() bool
+	Relay merged.Relay // to that one; nil: there is no other
 	// Removed says whether a destination is gone for ever, not only without a job:
 	// what is staged for it is discarded. nil: none is.
 	Removed func(id.Workspace, id.Destination) bool
@@ -101,10 +107,12 @@ type Engine struct {
 	c       Config
 	slots   *share.Slots
 	staged  *staged.Counter
+	term    *term.Term
 	mu      sync.Mutex
 	loaders map[id.Destination]*loader
 
-	discarded atomic.Int64
+	discards *discard.Sweeper
+	others   *merged.Counts
 }
 
 // New checks the configuration. It touches no disk.
@@ -128,16 +136,15 @@ func New(c Config) (*Engine, error) {
 	for i, s := range c.Stages {
 		logs[i] = s
 	}
-	return &Engine{
-		c: c, slots: share.New(share.Config{Slots: c.Parallel, Aside: 2 * c.Parallel}), staged: staged.New(logs), loaders: map[id.Destination]*loader{},
-	}, nil
+	e := &Engine{
+		c: c, term: term.New(c.Held), slots: share.New(share.Config{Slots: c.Parallel, Aside: 2 * c.Parallel}), staged: staged.New(logs), loaders: map[id.Destination]*loader{},
+	}
+	e.discards, e.others = e.sweeper(), merged.New(c.Relay, e.term.Mine, e.rows)
+	return e, nil
 }
 
-// Times of the engine.
-const (
-	tick       = time.Second // wanted and running loaders are compared
-	sweepEvery = time.Minute // what lies here for removed destinations goes
-)
+// tick is how often wanted and running loaders are compared.
+const tick = time.Second
 
 // Run loads until ctx ends; then loads under way are cut, to be resumed.
 func (e *Engine) Run(ctx context.Context) error {
@@ -147,8 +154,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer timer.Stop()
 	running := map[id.Destination]context.CancelFunc{}
 	wg.Go(func() { e.staged.Run(ctx, e.next) })
+	wg.Go(func() { e.others.Run(ctx) })
 	if e.c.Removed != nil {
-		wg.Go(func() { e.runSweeps(ctx) })
+		wg.Go(func() { e.discards.Run(ctx) })
 	}
 	for {
 		wanted := map[id.Destination]bool{}
@@ -193,6 +201,9 @@ func (e *Engine) loaderOf(d id.Destination) *loader {
 		f := e.folder(d)
 		l = &loader{e: e, dest: d, names: map[string]string{}, wake: make(chan struct{}, 1), history: history.Open(f.Path("history.json")), tables: drift.New(f.Path("tables"), e.c.Now)}
 		e.loaders[d] = l
+		if e.term.Shared() {
+			l.remember(l.history.Forget()) // persons may have been erased by another process
+		}
 	}
 	return l
 }
@@ -232,10 +243,7 @@ func (e *Engine) Hasten(d id.Destination) error {
 	if err := e.folder(d).Running(); err != nil {
 		return err
 	}
-	select {
-	case e.loaderOf(d).wake <- struct{}{}:
-	default: // it is going to
-	}
+	e.loaderOf(d).hasten()
 	return nil
 }
 
@@ -255,7 +263,12 @@ func (e *Engine) Appended(partition int, d id.Destination, events []event.Event,
 
 // Taken says that a partition runs in this process from now on: what another process
 // appended to its STAGE is counted before Staged is whole again.
-func (e *Engine) Taken(partition int) { e.staged.Again(partition) }
+func (e *Engine) Taken(partition int) {
+	if e.staged.Again(partition); partition == 0 {
+		e.term.Begin()
+		e.hastenAll()
+	}
+}
 
 // Staged returns how many events wait in STAGE to be loaded, for each source and
 // destination that has any. Just after a start it may be too few.
@@ -273,13 +286,19 @@ func (e *Engine) Loads(d id.Destination) []history.Load {
 }
 
 // Merged returns how many rows of a destination were loaded since the engine began.
-func (e *Engine) Merged(d id.Destination) int64 {
+func (e *Engine) Merged(d id.Destination) int64 { return e.rows()[d] }
+
+// MergedAnywhere is Merged with what other processes of the plane loaded, seconds ago at least.
+func (e *Engine) MergedAnywhere(d id.Destination) int64 { return e.others.Of(d) }
+
+func (e *Engine) rows() map[id.Destination]int64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if l := e.loaders[d]; l != nil {
-		return l.merged.Load()
+	all := map[id.Destination]int64{}
+	for d, l := range e.loaders {
+		all[d] = l.merged.Load()
 	}
-	return 0
+	return all
 }
 
 // Slow returns the workspaces whose loads take long while those of others wait.

@@ -21,7 +21,7 @@ import (
 func (l *loader) folder() disk.Folder { return l.e.folder(l.dest) }
 
 func (l *loader) path(name string) string { return l.folder().Path(name) }
-func (l *loader) prefix() string          { return "stage/" + string(l.dest) }
+func (l *loader) prefix() string          { return string(prefix(l.dest)) }
 
 func (l *loader) reach(s Step) error {
 	if l.e.c.Reach == nil {
@@ -45,18 +45,26 @@ func (l *loader) loadOnce(ctx context.Context) (did, more bool, err error) {
 	l.work.Lock()
 	defer l.work.Unlock()
 	job := *l.job.Load()
-	m, err := l.openManifest(ctx)
-	if err != nil {
-		return false, false, warehouse.Fail(warehouse.CodeStage, err)
-	}
-	if m == nil {
-		return false, false, nil
-	}
-	l.begin(m)
+	var m *disk.Manifest
 	began := time.Now()
-	if err := l.load(ctx, job, m); err != nil {
-		l.history.Change(func(x *history.Load) { x.State, x.Code, x.Detail = history.Failing, warehouse.CodeOf(err), err.Error() })
-		l.remember()
+	err = l.e.term.Within(ctx, func(ctx context.Context) (err error) {
+		if m, err = l.openManifest(ctx); m == nil || err != nil {
+			return warehouse.Fail(warehouse.CodeStage, err)
+		}
+		l.begin(m)
+		began = time.Now()
+		return l.load(ctx, job, m)
+	})
+	if m == nil {
+		return false, false, err
+	}
+	if err != nil {
+		code := warehouse.CodeOf(err)
+		if !l.e.term.Mine() {
+			code = history.Interrupted
+		}
+		l.history.Change(func(x *history.Load) { x.State, x.Code, x.Detail = history.Failing, code, err.Error() })
+		l.remember(nil)
 		return false, false, err
 	}
 	l.pace.Succeeded()
@@ -64,7 +72,7 @@ func (l *loader) loadOnce(ctx context.Context) (did, more bool, err error) {
 		x.State, x.Code, x.Detail, x.Took = history.Done, "", "", time.Since(began)
 		l.merged.Add(x.Rows - x.Settle())
 	})
-	l.remember()
+	l.remember(nil)
 	return true, m.Full, nil
 }
 
@@ -96,6 +104,11 @@ func (l *loader) openManifest(ctx context.Context) (*disk.Manifest, error) {
 		}
 	}
 	if there {
+		if there, err = l.stands(ctx, &m); err != nil {
+			return nil, err
+		}
+	}
+	if there {
 		if m.Format < disk.ManifestFormat {
 			m.Staged, m.Tables = false, nil
 		}
@@ -103,7 +116,7 @@ func (l *loader) openManifest(ctx context.Context) (*disk.Manifest, error) {
 	}
 	next, err := l.newManifest(ctx, c.Next, c.Last)
 	if next == nil || err != nil {
-		return nil, errors.Join(err, l.e.staged.Gone(ctx, l.dest, c.Next))
+		return nil, errors.Join(err, l.e.staged.Follow(ctx, l.dest))
 	}
 	return next, durable.PutJSON(l.path("manifest.json"), next)
 }
@@ -116,11 +129,10 @@ func (l *loader) newManifest(ctx context.Context, from []uint64, behind string) 
 	if strings.HasPrefix(behind, m.ID) { // a clock that stands still
 		m.ID = behind + ".1"
 	}
-	to, some, err := reading.Ends(ctx, l.reading(m).Logs, string(l.dest), from)
-	if err != nil || !some {
+	var err error
+	if m.First, m.To, err = reading.Ends(ctx, l.reading(m).Logs, string(l.dest), from); err != nil || m.First == nil {
 		return nil, err
 	}
-	m.To = to
 	return m, nil
 }
 

@@ -38,6 +38,7 @@ type loader struct {
 	told  map[int64]bool // events that are kept as refused, by their numbers
 	index reading.Index  // where its events lie; nil: nobody asked
 	of    string         // the ID of its manifest
+	idles bool           // another process loads, and nothing of a load lies here
 
 	merged  atomic.Int64 // rows of all loads that were closed
 	history *history.History
@@ -58,6 +59,14 @@ func (l *loader) run(ctx context.Context) {
 		l.rest(ctx, min(tried.Add(every).Sub(l.e.c.Now()), every))
 	}
 	for ctx.Err() == nil {
+		if !l.e.term.Mine() {
+			if err := l.idle(ctx); err != nil && ctx.Err() == nil {
+				l.e.c.Log.Warn("What another process loads is not followed.", "destination", string(l.dest), "error", err)
+			}
+			failures = 0
+			l.rest(ctx, idleEvery)
+			continue
+		}
 		began := l.e.c.Now()
 		paused, err := l.folder().Paused()
 		if err == nil && !paused.At.IsZero() {
@@ -72,6 +81,8 @@ func (l *loader) run(ctx context.Context) {
 			more, err = l.inTurn(ctx, failures > 0)
 		}
 		switch {
+		case err != nil && !l.e.term.Mine():
+			wait = 0
 		case err != nil && ctx.Err() == nil:
 			failures++
 			wait = max(backoff(failures), l.job.Load().WakeEvery-l.e.c.Now().Sub(began))
@@ -127,18 +138,19 @@ func backoff(failures int) time.Duration {
 
 // begin shows a load, or counts a further attempt of it.
 func (l *loader) begin(m *disk.Manifest) {
+	l.idles = false
 	if l.of != m.ID {
 		l.of, l.told, l.index = m.ID, map[int64]bool{}, nil
 	}
 	l.history.Begin(m.ID, m.At, l.e.c.Now().UTC())
 	if l.job.Load().WakeEvery > 0 { // also when the process dies in it
-		l.remember()
+		l.remember(nil)
 	}
 }
 
 // remember keeps what people see of loads and of tables. A load does not depend on it.
-func (l *loader) remember() {
-	if err := errors.Join(l.history.Save(), l.tables.End()); err != nil {
+func (l *loader) remember(err error) {
+	if err := errors.Join(err, l.history.Save(), l.tables.End()); err != nil {
 		l.e.c.Log.Warn("The history of a warehouse's loads could not be kept.", "destination", string(l.dest), "error", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"weir/dataplane/load/disk"
 	"weir/dataplane/load/history"
 	"weir/dataplane/load/pace"
+	"weir/dataplane/load/sift"
 	"weir/dataplane/load/stage"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/refusal"
@@ -147,10 +148,7 @@ func (l *loader) refused(ctx context.Context, w *pace.Warehouse, job Job, m *dis
 	return errors.Join(errs...)
 }
 
-// sift merges the rows of a table that refuses some of them: in halves of halves, in
-// order, until each row that is refused is alone. The rest counts as refused past
-// mostMerges, and when the first mostAlone rows are. A table that refuses all rows
-// meanwhile is tried again first, as in refused.
+// sift merges the rows of a table that refuses some of them: in halves of halves.
 //
 // What is merged or refused is noted in the manifest before the next rows are
 // merged, and so is each part before it is merged, so that a repetition, which begins
@@ -161,59 +159,31 @@ func (l *loader) sift(ctx context.Context, w *pace.Warehouse, job Job, m *disk.M
 	if err != nil {
 		return warehouse.Fail(warehouse.CodeStage, err)
 	}
-	parts := halves(nil, seqs)
-	if n, _ := slices.BinarySearch(seqs, m.Part[t.Name]); n > 0 && n < len(seqs) {
-		parts = [][]int64{seqs[n:], seqs[:n]}
-	}
-	taken, alone := false, 0
-	for merges := 0; len(parts) > 0; merges++ {
-		if merges >= mostMerges || !taken && alone >= mostAlone {
-			return l.refuseRest(ctx, job, m, a)
-		}
-		part := parts[len(parts)-1]
-		parts = parts[:len(parts)-1]
-		end := part[len(part)-1] + 1
-		a.into.From, a.into.To = part[0], end
-		w.Rows = int64(len(part))
-		if len(part) > 1 {
-			if err := l.plan(m, t.Name, end); err != nil {
-				return err
-			}
-		}
-		_, err := w.Merge(ctx, a.into, a.files)
-		switch scope := refusal.Of(err); {
-		case err != nil && scope != refusal.Rows && (scope != refusal.Table || l.refusing.Add(t.Name, 1) < tableTries):
-			return fmt.Errorf("merge a part of table %s: %w", t.Name, err)
-		case err != nil && len(part) > 1:
-			parts = halves(parts, part)
-			continue
-		case err != nil:
-			a.err = err
-			alone++
+	s := sift.Table{
+		Again: func() bool { return l.refusing.Add(t.Name, 1) < tableTries },
+		Plan:  func(end int64) error { return l.plan(m, t.Name, end) },
+		Note:  func(end int64) error { return l.note(m, t.Name, end) },
+		Merge: func(part []int64, end int64) error {
+			a.into.From, a.into.To, w.Rows = part[0], end, int64(len(part))
+			_, err := w.Merge(ctx, a.into, a.files)
+			return err
+		},
+		Refuse: func(row []int64, why error) error {
 			code := rowRefused
-			if scope == refusal.Table {
+			if refusal.Of(why) == refusal.Table {
 				code = tableRefused
 			}
-			if err := l.refuse(ctx, job, m, a, part, code); err != nil {
-				return err
-			}
-		}
-		taken = taken || err == nil
-		if err := l.note(m, t.Name, end); err != nil {
-			return err
-		}
+			a.err = why
+			return l.refuse(ctx, job, m, a, row, code)
+		},
+	}
+	switch whole, err := s.Sift(seqs, m.Part[t.Name]); {
+	case err != nil:
+		return fmt.Errorf("merge a part of table %s: %w", t.Name, err)
+	case !whole:
+		return l.refuseRest(ctx, job, m, a)
 	}
 	return l.note(m, t.Name, settled)
-}
-
-// halves puts the halves of part on parts, the first one last, as the next to be
-// taken.
-func halves(parts [][]int64, part []int64) [][]int64 {
-	if len(part) < 2 {
-		return append(parts, part)
-	}
-	half := len(part) / 2
-	return append(parts, part[half:], part[:half])
 }
 
 // refuseRest refuses what is left of a table.

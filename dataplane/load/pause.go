@@ -1,16 +1,13 @@
 package load
 
 import (
-	"path/filepath"
 	"time"
 
 	"weir/dataplane/load/disk"
 	"weir/shared/id"
 )
 
-func (e *Engine) folder(d id.Destination) disk.Folder {
-	return disk.Folder(filepath.Join(e.c.Dir, string(d)))
-}
+func (e *Engine) folder(d id.Destination) disk.Folder { return disk.FolderOf(e.c.Dir, d) }
 
 // Pause lets no load of a destination begin until it is called without paused, also in
 // lives of the process to come; the one under way ends. Events wait in STAGE meanwhile, and

@@ -26,10 +26,6 @@ const (
 	// tableTries is how often a table is tried that refuses every row, until its
 	// events of the load are refused.
 	tableTries = 4
-	// mostMerges is in how many parts a table is merged whose rows it refuses.
-	mostMerges = 2000
-	// mostAlone is how many rows are tried one by one when none is taken.
-	mostAlone = 30
 	// maxReason is the most bytes of what a warehouse says that an event keeps.
 	maxReason = 500
 )

@@ -62,8 +62,12 @@ type Config struct {
 	// Staged is told what each append to Stage gave: its number, or an error.
 	Staged func(d id.Destination, events []event.Event, seq uint64, err error)
 	Taken  func() // hears that the partition runs in this process from now on
-	Log    *slog.Logger
-	Trace  func(frame uint64) *telemetry.Trace // nil: no traces
+	// Left hears that it does not any more, before another process may run it. It returns
+	// once nothing works that only the process may do which runs the partition; an error lets
+	// others wait until the lease has run out.
+	Left  func(ctx context.Context) error
+	Log   *slog.Logger
+	Trace func(frame uint64) *telemetry.Trace // nil: no traces
 }
 
 // Partition keeps one partition's pipeline running. A pipeline that stops (its
@@ -74,8 +78,9 @@ type Partition struct {
 
 	stops   atomic.Uint64 // how often it stopped by itself
 	running atomic.Bool
-	lanes   atomic.Pointer[deliver.Lanes] // the newest
-	seen    atomic.Pointer[dedupe.Index]  // the newest
+	lease   atomic.Pointer[natsstore.Lease] // the newest
+	lanes   atomic.Pointer[deliver.Lanes]   // the newest
+	seen    atomic.Pointer[dedupe.Index]    // the newest
 
 	mu      sync.Mutex
 	current *pipeline.Pipeline // the newest, also while it is being replaced
@@ -142,7 +147,8 @@ func (p *Partition) once(ctx context.Context) error {
 			if err != nil {
 				return nil, 0, err
 			}
-			return held, held.Epoch, nil
+			p.lease.Store(held)
+			return leaving{held, p.cfg.Left}, held.Epoch, nil
 		},
 		Seen: seen, Key: p.cfg.Hasher.Key, Route: p.cfg.Plans.Route, Aside: p.cfg.Aside, Transform: p.cfg.Code.Apply, Live: p.cfg.Live, Trace: p.cfg.Trace,
 		Lanes: func(r pipeline.Reports) (pipeline.Lanes, error) {
@@ -179,6 +185,28 @@ func (p *Partition) once(ctx context.Context) error {
 		err = context.Cause(beside)
 	}
 	return err
+}
+
+// leaving is a lease that is released once Left has returned.
+type leaving struct {
+	*natsstore.Lease
+	left func(context.Context) error
+}
+
+// Release implements pipeline.Lease.
+func (l leaving) Release(ctx context.Context) error {
+	if err := l.left(ctx); err != nil {
+		l.Abandon()
+		return fmt.Errorf("end what only its owner does: %w", err)
+	}
+	return l.Lease.Release(ctx)
+}
+
+// Held reports whether no other process can run the partition. It does not run here yet, or any
+// more, when the lease is held and Store has an error.
+func (p *Partition) Held() bool {
+	l := p.lease.Load()
+	return l != nil && l.Held()
 }
 
 // staging is what sinks use from outside, with the partition's own STAGE.

@@ -11,10 +11,13 @@ import (
 
 // Manifest is one load as it lies on disk until it is closed.
 type Manifest struct {
-	ID     string        `json:"id"`
-	At     time.Time     `json:"at"` // uuid_ts of its rows
-	From   []uint64      `json:"from"`
-	To     []uint64      `json:"to"` // by partition, the first record that is not part of it
+	ID   string    `json:"id"`
+	At   time.Time `json:"at"` // uuid_ts of its rows
+	From []uint64  `json:"from"`
+	To   []uint64  `json:"to"` // by partition, the first record that is not part of it
+	// First is, by partition, the first record that STAGE had of it, 0 for none. Once STAGE
+	// has it no more, another process has loaded it.
+	First  []uint64      `json:"first,omitempty"`
 	Staged bool          `json:"staged"`
 	Full   bool          `json:"full"` // there was more than one load takes
 	Tables []stage.Table `json:"tables,omitempty"`

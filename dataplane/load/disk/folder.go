@@ -16,6 +16,9 @@ import (
 // Folder is the path of a destination's folder.
 type Folder string
 
+// FolderOf is that of a destination below dir.
+func FolderOf(dir string, d id.Destination) Folder { return Folder(filepath.Join(dir, string(d))) }
+
 // PausedFile is there while the loads of a destination are paused.
 const PausedFile = "paused.json"
 

@@ -20,35 +20,56 @@ type Log interface {
 	State(ctx context.Context) (queue.State, error)
 }
 
-// Ends returns, by partition, where what the logs have of a key from records on ends now;
-// some says that they have any.
-func Ends(ctx context.Context, logs []Log, key string, from []uint64) (to []uint64, some bool, err error) {
+// Ends returns, by partition, the first record that the logs have of a key from records on, 0
+// for none, and where what they have ends now; first is nil when they have none at all.
+func Ends(ctx context.Context, logs []Log, key string, from []uint64) (first, to []uint64, err error) {
 	to = slices.Clone(from)
 	for p, log := range logs {
 		st, err := log.State(ctx)
 		if err != nil {
-			return nil, false, fmt.Errorf("read the state of STAGE: %w", err)
+			return nil, nil, fmt.Errorf("read the state of STAGE: %w", err)
 		}
 		if st.Last < from[p] || st.Records == 0 {
 			continue
 		}
-		has, err := hasRecords(ctx, log, from[p], key)
+		at, err := First(ctx, log, from[p], key)
 		if err != nil {
-			return nil, false, err
+			return nil, nil, err
 		}
-		if has {
-			to[p], some = st.Last+1, true
+		if at > 0 {
+			if first == nil {
+				first = make([]uint64, len(logs))
+			}
+			first[p], to[p] = at, st.Last+1
 		}
 	}
-	return to, some, nil
+	return first, to, nil
 }
 
-// hasRecords says whether a key has a record from a number on.
-func hasRecords(ctx context.Context, log Log, from uint64, key string) (bool, error) {
-	for _, err := range log.ReadTo(ctx, from, key) {
-		return err == nil, err
+// First returns the first record of a key from a number on, 0 for none.
+func First(ctx context.Context, log Log, from uint64, key string) (uint64, error) {
+	for r, err := range log.ReadTo(ctx, from, key) {
+		if err != nil {
+			return 0, fmt.Errorf("read STAGE: %w", err)
+		}
+		return r.Seq, nil
 	}
-	return false, nil
+	return 0, nil
+}
+
+// Whole reports whether the logs have all that they had of a load when first, by partition,
+// were its first records: what leaves them is always the oldest.
+func (l *Load) Whole(ctx context.Context, first []uint64) (bool, error) {
+	for p, at := range first {
+		if at == 0 {
+			continue
+		}
+		now, err := First(ctx, l.Logs[p], l.From[p], l.Key)
+		if err != nil || now != at {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // Load is what a load has of the logs: by partition, the records of Key from From up

@@ -283,28 +283,32 @@ func (c *Counter) pass(ctx context.Context, p place, next uint64) {
 	c.stir()
 }
 
-// Gone forgets what is counted of d where the logs have nothing from records on: another
-// process of the plane has loaded it. No load of d is open. What is appended meanwhile
-// stays counted.
-func (c *Counter) Gone(ctx context.Context, d id.Destination, from []uint64) error {
-	counted, _ := c.Counts()
-	for key := range counted {
-		if key.Destination != d {
+// Follow forgets what is counted of d and the logs do not have any more: another process of the
+// plane has loaded it.
+func (c *Counter) Follow(ctx context.Context, d id.Destination) error {
+	for p, log := range c.logs {
+		c.mu.Lock()
+		from, counted := uint64(0), false
+		if n := c.counts[place{p, d}]; n != nil {
+			from, counted = n.next, len(n.blocks) > 0
+		}
+		c.mu.Unlock()
+		if !counted {
 			continue
 		}
-		ends := make([]uint64, len(c.logs))
-		for p, log := range c.logs {
-			st, err := log.State(ctx)
-			if err != nil {
-				return fmt.Errorf("read the state of STAGE: %w", err)
-			}
-			ends[p] = st.Last + 1
-			for _, err := range log.ReadTo(ctx, from[p], string(d)) {
-				return err // or there is something
-			}
+		st, err := log.State(ctx) // before the log is read: what is appended meanwhile stays counted
+		if err != nil {
+			return fmt.Errorf("read the state of STAGE: %w", err)
 		}
-		c.Pass(ctx, d, ends)
-		return nil
+		end := st.Last + 1
+		for r, err := range log.ReadTo(ctx, from, string(d)) {
+			if err != nil {
+				return fmt.Errorf("read STAGE: %w", err)
+			}
+			end = r.Seq
+			break
+		}
+		c.pass(ctx, place{p, d}, end)
 	}
 	return nil
 }

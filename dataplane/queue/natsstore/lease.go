@@ -82,14 +82,14 @@ func (s *Store) Lease(ctx context.Context, p int) (*Lease, error) {
 		return nil, fault.New(fault.Conflict, "Partition %d has its owner in this process already.", p)
 	}
 	if err := l.acquire(ctx); err != nil {
-		l.drop()
+		l.Abandon()
 		return nil, fmt.Errorf("take the lease of partition %d: %w", p, err)
 	}
 	return l, nil
 }
 
-// drop lets this process take the lease again.
-func (l *Lease) drop() {
+// Abandon lets this process take the lease again, and others once its time is over.
+func (l *Lease) Abandon() {
 	l.mu.Lock()
 	l.renewed = time.Time{}
 	l.mu.Unlock()
@@ -200,7 +200,7 @@ func (l *Lease) Run(ctx context.Context) error {
 		}
 		if err := l.renew(ctx); err != nil && ctx.Err() == nil {
 			if fault.KindOf(err) == fault.Conflict {
-				l.drop()
+				l.Abandon()
 				return fmt.Errorf("renew the lease of partition %d: %w", l.part, err)
 			}
 			l.store.log.WarnContext(ctx, "lease not renewed", "partition", l.part, "error", err)
@@ -265,7 +265,7 @@ func (l *Lease) Release(ctx context.Context) error {
 		return nil
 	}
 	err := l.write(ctx, rec, revision)
-	l.drop()
+	l.Abandon()
 	if err != nil && fault.KindOf(err) != fault.Conflict { // Conflict: it is another's already
 		return fmt.Errorf("release the lease of partition %d: %w", l.part, err)
 	}

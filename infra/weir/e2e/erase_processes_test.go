@@ -5,15 +5,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
 // TestAnyProcessErasesAPerson runs two processes of a plane behind one address, and asks the one
 // that runs no partition: what there is of a person, to erase them, and to let rows expire. A
-// lock of the customer's then holds an erasure up, and the process that did the work is killed:
-// the other one takes over and ends it.
+// lock of the customer's then holds an erasure up, and a load whose files are written, and the
+// process that did the work is killed: the other one takes over and ends it. The first one comes
+// back, the other one dies, and nothing of the person comes back with those files.
 func TestAnyProcessErasesAPerson(t *testing.T) {
 	t.Parallel()
 	server, at := acmePostgres(t)
@@ -102,6 +105,23 @@ func TestAnyProcessErasesAPerson(t *testing.T) {
 	accept(t, "http://"+one.gateway, "/v1/batch", "wk_web", `{"batch":[{"type":"identify","userId":"mallory","messageId":"mallory"},{"type":"track","userId":"mallory","event":"Paid","messageId":"mallory-paid"}]}`)
 	until(t, "the further rows", func() bool { return rows("paid") == 3 && rows("users") == 1 })
 	free := locked(t, server)
+	accept(t, "http://"+one.gateway, "/v1/batch", "wk_web", `{"batch":[{"type":"identify","userId":"mallory","messageId":"mallory-2"},{"type":"track","userId":"mallory","event":"Paid","messageId":"mallory-paid-2"}]}`)
+	staged := func() int {
+		t.Helper()
+		files, err := filepath.Glob(filepath.Join(one.dir, "plane", "staged", "stage", "*", "*", "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(files)
+	}
+	until(t, "a load whose files wait for Postgres", func() bool {
+		manifests, err := filepath.Glob(filepath.Join(one.dir, "plane", "loads", "*", "manifest.json"))
+		if err != nil || len(manifests) != 1 {
+			return false
+		}
+		b, err := os.ReadFile(manifests[0])
+		return err == nil && bytes.Contains(b, []byte(`"staged":true`)) && staged() > 0
+	})
 	weir("erase", "user_id:mallory", "--yes", "--detach")
 	status := func() (e struct{ State, Stage string }) {
 		t.Helper()
@@ -113,11 +133,29 @@ func TestAnyProcessErasesAPerson(t *testing.T) {
 	}
 	until(t, "the erasure waits for Postgres", func() bool { return status().Stage == "rows" })
 	one.plane.kill()
+	if staged() == 0 {
+		t.Error("the process that was killed has no file of a load")
+	}
 	free()
 	until(t, "the other process ends the erasure", func() bool { return status().State == "done" })
-	if n, users := rows("paid"), rows("users"); n != 2 || users != 0 {
-		t.Errorf("%d rows and %d users are left, want 2 and none", n, users)
+	erased := func(want int64) {
+		t.Helper()
+		if n, users := rows("paid"), rows("users"); n != want || users != 0 {
+			t.Errorf("%d rows and %d users are left, want %d and none", n, users, want)
+		}
 	}
+	erased(2)
+	one.startPlane()
+	until(t, "the process that came back drops its files", func() bool { return staged() == 0 })
+	erased(2)
+	two.plane.kill()
+	asked.Store(one)
+	until(t, "an event that is taken", func() bool {
+		status, _ := post("http://"+one.gateway, "/v1/track", "wk_web", `{"userId":"other","event":"Paid","messageId":"paid-last"}`)
+		return status == http.StatusOK
+	})
+	until(t, "its row, by the process that came back", func() bool { return rows("paid") > 2 })
+	erased(3)
 	hook.set(nil)
 	until(t, "what others' deliveries wait for", func() bool { return len(hook.all()) > 0 })
 	for _, a := range hook.all() {
