@@ -18,6 +18,7 @@ import (
 	"weir/controlplane/store"
 	"weir/controlplane/store/storetest"
 	"weir/shared/catalog"
+	"weir/shared/catalog/form"
 	"weir/shared/fault"
 	"weir/shared/id"
 	"weir/shared/script/scripttest"
@@ -37,6 +38,8 @@ var specs = []catalog.Spec{
 		Secrets: []catalog.Field{{Name: "password", Type: catalog.TypeString}}, SentTo: []string{"url"}},
 	{Family: catalog.Destinations, Name: "hook-2", Title: "Hook 2"},
 	{Family: catalog.Destinations, Name: "new", Title: "Newer than the plane"},
+	{Family: catalog.Destinations, Name: "locked", Title: "Locked", Fields: []catalog.Field{{Name: "role", Type: catalog.TypeBoolean}}, Secrets: []catalog.Field{{Name: "password", Type: catalog.TypeString}},
+		Form: &form.Form{Choices: []form.Choice{{Doc: "Give a password, or take the role.", Of: [][]string{{"password"}, {"role"}}}}}},
 }
 
 type harness struct {
@@ -88,7 +91,7 @@ func open(t *testing.T) *harness {
 // join lets a plane join; one in the region us is of a release before limits of outputs.
 func join(t *testing.T, s *store.Store, region string, n byte) store.Plane {
 	t.Helper()
-	kinds := []wire.Kind{{Family: "source", Name: "http"}, {Family: "destination", Name: "hook"}, wire.Kind{Family: "destination"}.Named("hook-2"), {Family: "transformation", Name: "javascript"}, wire.BoundSecrets()}
+	kinds := []wire.Kind{{Family: "source", Name: "http"}, {Family: "destination", Name: "hook"}, {Family: "destination", Name: "locked"}, wire.Kind{Family: "destination"}.Named("hook-2"), {Family: "transformation", Name: "javascript"}, wire.BoundSecrets()}
 	if region != "us" {
 		for _, name := range workspace.Additions() {
 			kinds = append(kinds, wire.Kind{Family: "transformation", Name: name})
@@ -322,6 +325,7 @@ func TestEveryProblemIsNamedAtOnce(t *testing.T) {
 		"consent that is not known": {`{"workspace":"acme","region":"eu","consentCategories":[{"name":"ads"}],"sources":[{"name":"web","type":"http"}],"destinations":[{"name":"a","type":"hook","settings":{"url":"http://127.0.0.1/"}}],
 			"connections":[{"source":"web","destination":"a","consent":{"categories":["ads","sales"]}}]}`, []string{"connections[0].consent.categories[1] unknown_category"}},
 		"categories that the plane lacks": {`{"workspace":"acme","region":"us","consentCategories":[{"name":"ads"}]}`, []string{"consentCategories too_old"}},
+		"neither of what is needed":       {`{"workspace":"acme","region":"eu","destinations":[{"name":"a","type":"locked","settings":{"role":true}},{"name":"b","type":"locked"}]}`, []string{"destinations[1].secrets.password required"}},
 		"a region without a plane":        {`{"workspace":"acme","region":"ap"}`, []string{"region no_plane"}},
 		"another address":                 {`{"workspace":"other","region":"eu"}`, []string{"workspace wrong_workspace"}},
 		"a secret without a value": {`{"workspace":"acme","region":"eu","destinations":[{"name":"a","type":"hook","settings":{"url":"http://127.0.0.1/"},"secrets":{"password":{"version":1,"fingerprint":"` + at127("f") + `"}}}]}`,

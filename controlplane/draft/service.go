@@ -278,7 +278,7 @@ func (s *Service) plan(ctx context.Context, p Proposal) (plan, error) {
 // against it.
 func (s *Service) judge(ctx context.Context, p Proposal, out *plan) error {
 	out.changes = compare(out.former, out.config)
-	found := workspace.Check(out.config, s.cfg.Catalog)
+	found := append(workspace.Check(out.config, s.cfg.Catalog), workspace.Choices(out.config, s.cfg.Catalog)...)
 	if len(found) == 0 {
 		var err error
 		if _, found, err = workspace.Compile(ctx, s.cfg.Code, out.config); err != nil {

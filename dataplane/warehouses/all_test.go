@@ -19,6 +19,8 @@ import (
 	"weir/dataplane/load/loadtest"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouses"
+	"weir/shared/catalog"
+	"weir/shared/catalog/form/formtest"
 	"weir/shared/postgrestest"
 	"weir/shared/secret"
 )
@@ -168,6 +170,30 @@ func TestAll(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(name, "spec.yaml")); err == nil {
 			t.Errorf("folder %s is in no list: go run ./shared/catalog/gen", name)
 		}
+	}
+}
+
+// TestFormsRefuseWhatKindsRefuse is about what is needed one way or the other.
+func TestFormsRefuseWhatKindsRefuse(t *testing.T) {
+	t.Parallel()
+	for _, kind := range warehouses.All() {
+		if kind.Spec.Form == nil || len(kind.Spec.Form.Choices) == 0 {
+			continue
+		}
+		setup, given := setups[kind.Spec.Name](t), map[string]string{}
+		for name, s := range setup.Secrets {
+			given[name] = s.Reveal()
+		}
+		formtest.Agree(t, formtest.Kind{Form: kind.Spec.Form, Secret: func(name string) bool {
+			return slices.ContainsFunc(kind.Spec.Secrets, func(f catalog.Field) bool { return f.Name == name })
+		}, Open: func(settings []byte, secrets map[string]string) error {
+			sealed := map[string]secret.String{}
+			for name, text := range secrets {
+				sealed[name] = secret.NewString(text)
+			}
+			_, err := kind.Open(settings, sealed)
+			return err
+		}}, []byte(setup.Settings), given)
 	}
 }
 

@@ -30,6 +30,7 @@ var floors = []floor{
 	{[]string{"weir/shared/catalog/streams/word"}, nil},
 	{[]string{"weir/shared/catalog/calls/reference"}, nil},
 	{[]string{"weir/shared/catalog/form"}, []string{"weir/shared/fault"}},
+	{[]string{"weir/shared/catalog/form/formtest"}, []string{"weir/shared/catalog/form", "weir/shared/fault"}},
 	{[]string{"weir/shared/catalog/objects"}, []string{"weir/shared/fault"}},
 	{[]string{"weir/shared/catalog/calls"}, []string{"weir/shared/fault", "weir/shared/catalog/calls/reference", "weir/shared/catalog/document", "weir/shared/catalog/ecommerce"}},
 	{[]string{"weir/shared/catalog/document"}, []string{"weir/shared/fault", "weir/shared/catalog/duration"}},

@@ -84,6 +84,27 @@ func Check(c Config, specs []catalog.Spec) []fault.Problem {
 	return k.problems
 }
 
+// Choices lists sources and destinations that lack what their kinds need one way or the
+// other, or have it twice. A configuration that has passed Check runs without it, as the
+// kinds themselves look at what they cannot do without.
+func Choices(c Config, specs []catalog.Spec) (problems []fault.Problem) {
+	look := func(at, kind, text string, settings []byte, refs map[string]secret.Ref, families ...catalog.Family) {
+		if spec, ok := private.Find(specs, kind, text, families...); ok && len(problems) < maxListed {
+			isSecret := func(name string) bool {
+				return slices.ContainsFunc(spec.Secrets, func(f catalog.Field) bool { return f.Name == name })
+			}
+			problems = append(problems, spec.Form.Problems(settings, slices.Collect(maps.Keys(refs)), isSecret, at)...)
+		}
+	}
+	for i, s := range c.Sources {
+		look(fmt.Sprintf("sources[%d]", i), s.Type, s.Spec, s.Settings, s.Secrets, catalog.Sources)
+	}
+	for i, d := range c.Destinations {
+		look(fmt.Sprintf("destinations[%d]", i), d.Type, d.Spec, d.Settings, d.Secrets, catalog.Destinations, catalog.Warehouses)
+	}
+	return problems
+}
+
 // check gathers problems.
 type check struct {
 	specs    []catalog.Spec

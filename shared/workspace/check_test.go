@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/shared/catalog"
+	"weir/shared/catalog/form"
 	"weir/shared/filter"
 	"weir/shared/id"
 	"weir/shared/script/scripttest"
@@ -142,5 +143,26 @@ func TestCheckListsABoundedNumberOfProblems(t *testing.T) {
 	got := workspace.Check(c, specs)
 	if len(got) != 201 || got[200].Code != "too_many_problems" {
 		t.Errorf("%d problems, the last %v; want 201 with too_many_problems", len(got), got[len(got)-1:])
+	}
+}
+
+func TestChoicesAreOfEverySourceAndDestination(t *testing.T) {
+	t.Parallel()
+	of := &form.Form{Choices: []form.Choice{{Doc: "Give the key, or the role.", Of: [][]string{{"key"}, {"role"}}}}}
+	keys := []catalog.Field{{Name: "key", Type: catalog.TypeString}}
+	specs := []catalog.Spec{
+		{Family: catalog.Sources, Name: "files", Form: of, Secrets: keys}, {Family: catalog.Destinations, Name: "bucket", Form: of, Secrets: keys},
+		{Family: catalog.Warehouses, Name: "lake", Form: of, Secrets: keys}, {Family: catalog.Destinations, Name: "plain"},
+	}
+	c := workspace.Config{
+		Sources:      []workspace.Source{{Type: "files", Settings: []byte(`{"role":true}`)}, {Type: "files"}},
+		Destinations: []workspace.Destination{{Type: "plain"}, {Type: "bucket", Secrets: map[string]secret.Ref{"key": {Version: 1}}}, {Type: "lake", Settings: []byte(`{"role":true}`), Secrets: map[string]secret.Ref{"key": {Version: 1}}}, {Type: "none"}},
+	}
+	var got []string
+	for _, p := range workspace.Choices(c, specs) {
+		got = append(got, p.Path+" "+p.Code)
+	}
+	if diff := cmp.Diff([]string{"sources[1].secrets.key required", "destinations[2].settings.role not_allowed"}, got); diff != "" {
+		t.Error(diff)
 	}
 }

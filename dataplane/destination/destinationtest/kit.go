@@ -33,6 +33,7 @@ import (
 	"weir/dataplane/destination/override"
 	"weir/dataplane/event"
 	"weir/shared/catalog"
+	"weir/shared/catalog/form/formtest"
 	"weir/shared/id"
 	"weir/shared/secret"
 	"weir/shared/wire"
@@ -63,9 +64,29 @@ func Check(t *testing.T, kind destination.Kind, dir string) {
 			for _, mistake := range c.check(kind) {
 				t.Error(mistake)
 			}
+			agree(t, kind, c)
 		})
 	}
 	t.Run("refusals", func(t *testing.T) { checkRefusals(t, kind, files) })
+}
+
+// agree wants the form of a kind to refuse what the kind refuses of choices, and nothing else.
+func agree(t *testing.T, kind destination.Kind, c *caseFile) {
+	given := map[string]string{}
+	for name, s := range c.Secrets {
+		given[name] = s.Reveal()
+	}
+	of := formtest.Kind{Form: kind.Spec.Form, Secret: func(name string) bool {
+		return slices.ContainsFunc(kind.Spec.Secrets, func(f catalog.Field) bool { return f.Name == name })
+	}, Open: func(settings []byte, secrets map[string]string) error {
+		sealed := map[string]secret.String{}
+		for name, text := range secrets {
+			sealed[name] = secret.NewString(text)
+		}
+		_, err := kind.Open(settings, sealed)
+		return err
+	}}
+	formtest.Agree(t, of, c.Settings, given)
 }
 
 // checkSpec wants the spec to be complete, for forms and for readers.

@@ -2,7 +2,10 @@
 package form
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"weir/shared/fault"
 )
@@ -17,8 +20,10 @@ type Form struct {
 
 // Choice is fields and secrets of which some are needed: those of one way.
 type Choice struct {
-	Doc string     `json:"doc" yaml:"doc"` // a sentence: which are needed
-	Of  [][]string `json:"of" yaml:"of"`   // the ways: what belongs together
+	Doc     string     `json:"doc" yaml:"doc"`                   // a sentence: which are needed
+	Of      [][]string `json:"of" yaml:"of"`                     // the ways: what belongs together
+	Several bool       `json:"several,omitempty" yaml:"several"` // what is given beside one way does no harm
+	Unless  string     `json:"unless,omitempty" yaml:"unless"`   // a field: where it has a value, none is needed
 }
 
 // Check lists what is wrong with a form, which may be nil; known says whether there is a field
@@ -48,6 +53,9 @@ func (f *Form) Check(known func(name string) bool) (problems []fault.Problem) {
 		if c.Doc == "" {
 			add(at+".doc", "required", "Say in a sentence which of them are needed.")
 		}
+		if c.Unless != "" && !known(c.Unless) {
+			add(at+".unless", "unknown_field", "This is no field of the kind.")
+		}
 		if len(c.Of) < 2 {
 			add(at+".of", "required", "A choice has two ways at least.")
 		}
@@ -66,4 +74,74 @@ func (f *Form) Check(known func(name string) bool) (problems []fault.Problem) {
 		}
 	}
 	return problems
+}
+
+// Problems lists the choices of a form, which may be nil, that settings (a JSON object) and
+// the names of the secrets that were given do not meet; secret says whether a name is one of
+// a secret. A text that is empty, false and null count as absent. Paths begin with path, and
+// go on with settings or secrets. Codes: required, not_allowed.
+func (f *Form) Problems(settings []byte, given []string, secret func(name string) bool, path string) (problems []fault.Problem) {
+	if f == nil || len(f.Choices) == 0 {
+		return nil
+	}
+	var values map[string]any
+	if len(settings) > 0 && json.Unmarshal(settings, &values) != nil {
+		return nil // whoever checks settings says so
+	}
+	has := func(name string) bool {
+		if secret(name) {
+			return slices.Contains(given, name)
+		}
+		v := values[name]
+		return v != nil && v != "" && v != false
+	}
+	for _, c := range f.Choices {
+		name, code, text := c.lacking(has)
+		if code == "" || code == "required" && c.Unless != "" && has(c.Unless) {
+			continue
+		}
+		at := path + ".settings." + name
+		if secret(name) {
+			at = path + ".secrets." + name
+		}
+		problems = append(problems, fault.Problem{Path: at, Code: code, Text: text})
+	}
+	return problems
+}
+
+// lacking says what is wrong with what was given of a choice, and with which part of it
+// first; no code: nothing.
+func (c *Choice) lacking(has func(string) bool) (name, code, text string) {
+	whole, begun := -1, -1
+	var given []string
+	for i, way := range c.Of {
+		n := len(given)
+		for _, part := range way {
+			if has(part) {
+				given = append(given, part)
+			}
+		}
+		switch n = len(given) - n; {
+		case n == len(way) && whole < 0:
+			whole = i
+		case n > 0 && begun < 0:
+			begun = i
+		}
+	}
+	ways := make([]string, len(c.Of))
+	for i, way := range c.Of {
+		ways[i] = strings.Join(way, " and ")
+	}
+	all := strings.Join(ways, ", or ")
+	switch {
+	case whole >= 0 && (c.Several || len(given) == len(c.Of[whole])):
+		return "", "", ""
+	case whole >= 0:
+		beside := slices.DeleteFunc(given, func(part string) bool { return slices.Contains(c.Of[whole], part) })
+		return beside[0], "not_allowed", fmt.Sprintf("Give %s, not both: leave out %s, or %s.", all, strings.Join(beside, " and "), ways[whole])
+	case begun >= 0:
+		missing := slices.DeleteFunc(slices.Clone(c.Of[begun]), has)
+		return missing[0], "required", fmt.Sprintf("With what was given %s is needed, too: give %s.", strings.Join(missing, " and "), all)
+	}
+	return c.Of[0][0], "required", fmt.Sprintf("%s Their names are %s.", c.Doc, all)
 }

@@ -2419,6 +2419,10 @@ export interface components {
                     doc: string;
                     /** @description The ways; what belongs together */
                     of: string[][];
+                    /** @description True: what is given beside one way does no harm */
+                    several?: boolean;
+                    /** @description A field: where it has a value, none of them is needed */
+                    unless?: string;
                 }[];
                 /** @description By a field of the type map the titles of its names and of its values */
                 columns?: {

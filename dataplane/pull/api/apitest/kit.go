@@ -42,6 +42,8 @@ import (
 	"weir/dataplane/outbound/auth"
 	"weir/dataplane/outbound/rate"
 	"weir/dataplane/pull"
+	"weir/shared/catalog"
+	"weir/shared/catalog/form/formtest"
 	"weir/shared/catalog/streams/word"
 	"weir/shared/secret"
 )
@@ -89,6 +91,13 @@ func run(t *testing.T, k pull.Kind, name string, pulled map[string]bool) {
 	for _, p := range f.pulls {
 		pulled[p.stream] = true
 	}
+	var secrets map[string]string
+	if err := json.Unmarshal(f.secrets, &secrets); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	formtest.Agree(t, formtest.Kind{Form: k.Spec.Form, Secret: func(name string) bool {
+		return slices.ContainsFunc(k.Spec.Secrets, func(f catalog.Field) bool { return f.Name == name })
+	}}, f.settings, secrets)
 	calm := &play{kind: k, file: &f, fault: -1, death: -1, learn: *update}
 	in(t, calm)
 	if *update {

@@ -52,6 +52,8 @@ test("one way of a choice is needed, whole", () => {
     "secrets.clientSecret": "clientSecret is needed with what you gave beside it.",
   });
   expect(lacking(sealed, given("clientId", "secrets.token"))).toEqual({});
+  expect(lacking({ ...settings, several: true }, given("webId", "appId"))).toEqual({});
+  expect(lacking({ ...settings, unless: sealed.ways[1]?.[0] }, given("secrets.token"))).toEqual({});
 });
 
 test("a problem with a member of a value stands at the value, with the member", () => {

@@ -4,7 +4,14 @@ import type { Field, Spec } from "../../api/tenants";
 export type Part = { secret: boolean; field: Field };
 
 /** Parts of which those of one way are needed. */
-export type Choice = { doc: string; ways: Part[][] };
+export type Choice = {
+  doc: string;
+  ways: Part[][];
+  /** What is given beside one way does no harm. */
+  several?: boolean | undefined;
+  /** With which none of them is needed. */
+  unless?: Part | undefined;
+};
 
 /** Where the settings and secrets of a kind stand: in the open, or among more. */
 export type Layout = {
@@ -28,7 +35,14 @@ export function layoutOf(spec: Spec): Layout {
     const found = setting ?? secrets.find((f) => f.name === name);
     return found ? [{ secret: setting === undefined, field: { ...found, required: true } }] : [];
   };
-  const all = (spec.form?.choices ?? []).map((c): Choice => ({ doc: c.doc, ways: c.of.map((w) => w.flatMap(partOf)) }));
+  const all = (spec.form?.choices ?? []).map(
+    (c): Choice => ({
+      doc: c.doc,
+      ways: c.of.map((w) => w.flatMap(partOf)),
+      ...(c.several ? { several: true } : {}),
+      ...(c.unless ? { unless: partOf(c.unless)[0] } : {}),
+    }),
+  );
   const chosen = new Set(all.flatMap((c) => c.ways.flat().map(pathOf)));
   const free = (secret: boolean) => (f: Field) => !chosen.has(pathOf({ secret, field: f }));
   const open = fields.filter(free(false)).filter((f) => f.required || spec.form?.open?.includes(f.name));
@@ -63,7 +77,9 @@ export function pathOf({ secret, field }: Part): string {
 /** What is wrong with what was given of a choice, by path. */
 export function lacking(choice: Choice, has: (part: Part) => boolean): Record<string, string> {
   const whole = choice.ways.filter((w) => w.every(has));
-  if (whole.length === 1 || (whole.length > 1 && choice.ways.flat().some((p) => p.secret))) return {};
+  const sealed = choice.ways.flat().some((p) => p.secret);
+  if (whole.length === 1 || (whole.length > 1 && (choice.several || sealed))) return {};
+  if (whole.length === 0 && choice.unless && has(choice.unless)) return {};
   const [, second] = whole;
   if (second?.[0]) return { [pathOf(second[0])]: "Give only one of them." };
   const begun = choice.ways.find((w) => w.some(has));

@@ -1422,6 +1422,12 @@ type Spec struct {
 
 			// Of The ways; what belongs together
 			Of [][]string `json:"of"`
+
+			// Several True: what is given beside one way does no harm
+			Several bool `json:"several,omitempty"`
+
+			// Unless A field: where it has a value, none of them is needed
+			Unless string `json:"unless,omitempty"`
 		} `json:"choices,omitempty"`
 
 		// Columns By a field of the type map the titles of its names and of its values
