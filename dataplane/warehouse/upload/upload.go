@@ -44,9 +44,6 @@ func (f *Folder) Put(ctx context.Context, file []byte) error {
 	return f.object(ctx, http.MethodPut, key, file)
 }
 
-// Empty says that no object was written.
-func (f *Folder) Empty() bool { return len(f.keys) == 0 }
-
 // removeTime is how long removing objects may take.
 const removeTime = 30 * time.Second
 

@@ -55,16 +55,7 @@ func (w *connection) make(ctx context.Context) error {
 		}, nil)
 	}
 	w.made = err == nil
-	return everything(failure(warehouse.CodeFailed, err))
-}
-
-// everything gives a failure the scope of all tables.
-func everything(err error) error {
-	var f *warehouse.Failure
-	if errors.As(err, &f) {
-		f.Err = refusal.Wrap(refusal.Warehouse, f.Err)
-	}
-	return err
+	return refusal.Wrap(refusal.Warehouse, failure(warehouse.CodeFailed, err))
 }
 
 // Schema implements warehouse.Warehouse. It ends what a crash left of a widening.
@@ -132,12 +123,11 @@ func (w *connection) Alter(ctx context.Context, changes []warehouse.Change) erro
 			return warehouse.Fail(warehouse.CodeFailed, refusal.Wrap(refusal.Busy, err))
 		}
 		if c.From == "int" && c.To == "float" {
-			wide := false
-			q := fmt.Sprintf("select 1 as n from %s where %[2]s > 9007199254740992 or %[2]s < -9007199254740992 limit 1", w.within(c.Table), quote(c.Column))
-			if err := w.api.run(ctx, q, statementTime, func(r *result) error { wide = wide || len(r.Rows) > 0; return nil }); err != nil {
-				return failure(warehouse.CodeFailed, err)
+			wide, err := w.ask(ctx, fmt.Sprintf("select 1 as n from %s where %[2]s > 9007199254740992 or %[2]s < -9007199254740992 limit 1", w.within(c.Table), quote(c.Column)))
+			if err != nil {
+				return err
 			}
-			if wide {
+			if len(wide) > 0 {
 				c.To = "string"
 			}
 		}
@@ -169,36 +159,21 @@ func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []wareh
 	shape := rows.Of(t, ofRows)
 	name := ""
 	defer func() { w.drop(ctx, name) }()
-	begin := func() error {
-		w.drop(ctx, name)
-		name = "weir_rows_" + strings.ToLower(rand.Text())
-		return failure(warehouse.CodeFailed, w.api.run(ctx, create(w.within(name), shape), statementTime, nil))
-	}
-	put := func(ctx context.Context, file []byte) error {
-		if name == "" || shape.Keep() {
-			if err := begin(); err != nil {
-				return err
-			}
-		}
-		return failure(warehouse.CodeFailed, w.api.load(ctx, name, file))
-	}
-	bring := func() error {
-		return failure(warehouse.CodeFailed, w.api.run(ctx, shape.Merge(dialect, w.within(t.Name), w.within(name), all), statementTime, nil))
-	}
-	sink := rows.Sink{Put: put}
-	if shape.Keep() {
-		sink.Former = func(ctx context.Context, ids []string) (map[string]string, error) { return w.former(ctx, t, ids) }
-		sink.Put = func(ctx context.Context, file []byte) error {
-			if err := put(ctx, file); err != nil {
-				return err
-			}
-			return bring()
-		}
-	}
-	if err := shape.Write(ctx, w.blobs, files, sink); err != nil || shape.Keep() || name == "" {
-		return m, err
-	}
-	return m, bring()
+	err = shape.Load(ctx, w.blobs, files, rows.Loading{
+		Next: func(ctx context.Context) error {
+			w.drop(ctx, name)
+			name = "weir_rows_" + strings.ToLower(rand.Text())
+			return failure(warehouse.CodeFailed, w.api.run(ctx, create(w.within(name), shape), statementTime, nil))
+		},
+		Put: func(ctx context.Context, file []byte) error {
+			return failure(warehouse.CodeFailed, w.api.load(ctx, name, file))
+		},
+		Merge: func(ctx context.Context) error {
+			return failure(warehouse.CodeFailed, w.api.run(ctx, shape.Merge(dialect, w.within(t.Name), w.within(name), all), statementTime, nil))
+		},
+		Former: shape.Former(dialect, w.within(t.Name), text, w.ask),
+	})
+	return m, err
 }
 
 // dropTime is how long dropping a table may take.
@@ -214,33 +189,19 @@ func (w *connection) drop(ctx context.Context, name string) {
 	_ = w.api.send(ctx, http.MethodDelete, w.api.base+"/datasets/"+w.settings.Dataset+"/tables/"+name, nil, nil)
 }
 
-// idsAtOnce is how many ids one statement names.
-const idsAtOnce = 500
-
-// former reads MoreColumn of rows.
-func (w *connection) former(ctx context.Context, t warehouse.Table, ids []string) (map[string]string, error) {
-	all := map[string]string{}
-	for len(ids) > 0 {
-		n := min(len(ids), idsAtOnce)
-		named := make([]string, n)
-		for i, id := range ids[:n] {
-			named[i] = text(id)
-		}
-		q := fmt.Sprintf("select %s, %[2]s from %s where %[2]s is not null and %[1]s in (%[4]s)", quote("id"), quote(t.More), w.within(t.Name), strings.Join(named, ", "))
-		err := w.api.run(ctx, q, statementTime, func(r *result) error {
-			for _, row := range r.Rows {
-				if len(row.F) == 2 {
-					all[fmt.Sprint(row.F[0].V)] = fmt.Sprint(row.F[1].V)
-				}
+// ask runs a query of Weir's own and returns its rows as texts.
+func (w *connection) ask(ctx context.Context, sql string) (all [][]string, err error) {
+	err = w.api.run(ctx, sql, statementTime, func(r *result) error {
+		for _, row := range r.Rows {
+			values := make([]string, len(row.F))
+			for i, f := range row.F {
+				values[i] = fmt.Sprint(f.V)
 			}
-			return nil
-		})
-		if err != nil {
-			return nil, failure(warehouse.CodeFailed, err)
+			all = append(all, values)
 		}
-		ids = ids[n:]
-	}
-	return all, nil
+		return nil
+	})
+	return all, failure(warehouse.CodeFailed, err)
 }
 
 // Query implements warehouse.Warehouse. BigQuery says of a statement, before it runs, whether

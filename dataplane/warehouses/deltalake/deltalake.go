@@ -84,7 +84,7 @@ func (w *connection) make(ctx context.Context) error {
 		err = w.missing("read volume, write volume on volume "+volume+", or create volume on schema "+catalog+"."+quote(w.settings.Schema), w.run(ctx, "create volume if not exists "+volume))
 	}
 	w.made = err == nil
-	return everything(err)
+	return refusal.Wrap(refusal.Warehouse, err)
 }
 
 // missing says of a refused statement which right it needs.
@@ -93,15 +93,6 @@ func (w *connection) missing(grant string, err error) error {
 		return err
 	}
 	return warehouse.Fail(warehouse.CodeAuth, fmt.Errorf("the sign-in lacks a right: grant %s to it: %w", grant, errors.Unwrap(err)))
-}
-
-// everything gives a failure the scope of all tables.
-func everything(err error) error {
-	var f *warehouse.Failure
-	if errors.As(err, &f) {
-		f.Err = refusal.Wrap(refusal.Warehouse, f.Err)
-	}
-	return err
 }
 
 // Schema implements warehouse.Warehouse. It ends what a crash left of a widening.
@@ -119,7 +110,7 @@ func (w *connection) Schema(ctx context.Context, tables []string) (warehouse.Sch
 	}
 	found, err := w.ask(ctx, from("table_name, table_type", "tables", ""))
 	if err != nil {
-		return nil, everything(err)
+		return nil, refusal.Wrap(refusal.Warehouse, err)
 	}
 	for _, t := range found {
 		s := warehouse.TableSchema{Taken: true}
@@ -130,7 +121,7 @@ func (w *connection) Schema(ctx context.Context, tables []string) (warehouse.Sch
 	}
 	columns, err := w.ask(ctx, from("table_name, column_name, full_data_type", "columns", " order by ordinal_position"))
 	if err != nil {
-		return nil, everything(err)
+		return nil, refusal.Wrap(refusal.Warehouse, err)
 	}
 	for _, c := range columns {
 		table, name, typ := strings.ToLower(c[0]), strings.ToLower(c[1]), strings.ToLower(c[2])
@@ -277,36 +268,20 @@ func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []wareh
 	shape := rows.Of(t, ofRows)
 	d := &directory{w: w}
 	defer d.remove(ctx)
-	bring := func() error {
-		out, err := w.api.run(ctx, shape.Merge(dialect, w.within(t.Name), from(d.path, shape), all), "", statementTime)
-		if err != nil {
-			return failure(warehouse.CodeFailed, err)
-		}
-		m.Rows += affected(out)
-		return nil
-	}
-	put := func(ctx context.Context, file []byte) error {
-		if d.path == "" || shape.Keep() {
-			if err := d.next(ctx); err != nil {
-				return err
+	err = shape.Load(ctx, w.blobs, files, rows.Loading{
+		Next: d.next,
+		Put:  d.put,
+		Merge: func(ctx context.Context) error {
+			out, err := w.api.run(ctx, shape.Merge(dialect, w.within(t.Name), from(d.path, shape), all), "", statementTime)
+			if err != nil {
+				return failure(warehouse.CodeFailed, err)
 			}
-		}
-		return d.put(ctx, file)
-	}
-	sink := rows.Sink{Put: put}
-	if shape.Keep() {
-		sink.Former = func(ctx context.Context, ids []string) (map[string]string, error) { return w.former(ctx, t, ids) }
-		sink.Put = func(ctx context.Context, file []byte) error {
-			if err := put(ctx, file); err != nil {
-				return err
-			}
-			return bring()
-		}
-	}
-	if err := shape.Write(ctx, w.blobs, files, sink); err != nil || shape.Keep() || d.path == "" {
-		return m, err
-	}
-	return m, bring()
+			m.Rows += affected(out)
+			return nil
+		},
+		Former: shape.Former(dialect, w.within(t.Name), text, w.ask),
+	})
+	return m, err
 }
 
 // affected is how many rows a statement says that it changed.
@@ -317,30 +292,6 @@ func affected(out *answer) (n int64) {
 	}
 	n, _ = strconv.ParseInt(*out.Result.Data[0][0], 10, 64) // 0 for what is no number
 	return n
-}
-
-// idsAtOnce is how many ids one statement names.
-const idsAtOnce = 500
-
-// former reads MoreColumn of rows.
-func (w *connection) former(ctx context.Context, t warehouse.Table, ids []string) (map[string]string, error) {
-	all := map[string]string{}
-	for len(ids) > 0 {
-		n := min(len(ids), idsAtOnce)
-		named := make([]string, n)
-		for i, id := range ids[:n] {
-			named[i] = text(id)
-		}
-		found, err := w.ask(ctx, fmt.Sprintf("select `id`, %[1]s from %s where %[1]s is not null and `id` in (%[3]s)", quote(t.More), w.within(t.Name), strings.Join(named, ", ")))
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range found {
-			all[row[0]] = row[1]
-		}
-		ids = ids[n:]
-	}
-	return all, nil
 }
 
 // Query implements warehouse.Warehouse. The API takes one statement at a time, and rights are

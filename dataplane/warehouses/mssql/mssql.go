@@ -50,7 +50,7 @@ func (w *connection) connect(ctx context.Context) (err error) {
 	var folds int64
 	err = w.run(ctx, warehouse.CodeUnreachable, fmt.Sprintf("set xact_abort on set lock_timeout %d set transaction isolation level read committed", lockTime.Milliseconds()))
 	if err == nil {
-		err = everything(w.one(ctx, "select case when N'a' = N'A' then 1 else 0 end", &folds))
+		err = refusal.Wrap(refusal.Warehouse, w.one(ctx, "select case when N'a' = N'A' then 1 else 0 end", &folds))
 	}
 	w.folds = folds == 1
 	if err != nil {
@@ -63,15 +63,6 @@ func (w *connection) connect(ctx context.Context) (err error) {
 func (w *connection) bound(ctx context.Context) func() {
 	stop := context.AfterFunc(ctx, func() { w.way.until(time.Now().Add(graceTime)) })
 	return func() { stop() }
-}
-
-// everything gives a failure the scope of all tables.
-func everything(err error) error {
-	var f *warehouse.Failure
-	if errors.As(err, &f) {
-		f.Err = refusal.Wrap(refusal.Warehouse, f.Err)
-	}
-	return err
 }
 
 // Quote writes a name as SQL Server has it; see room quoting.
@@ -138,7 +129,7 @@ func intOf(v any) int {
 // changes its tables, but for what people do by hand.
 func (w *connection) transact(ctx context.Context, do func() error) (err error) {
 	if err := w.run(ctx, warehouse.CodeUnreachable, "begin transaction"); err != nil {
-		return everything(err)
+		return refusal.Wrap(refusal.Warehouse, err)
 	}
 	defer func() {
 		if err != nil { // with the connection ends the transaction
@@ -149,7 +140,7 @@ func (w *connection) transact(ctx context.Context, do func() error) (err error) 
 	}()
 	var got int64
 	lock := fmt.Sprintf("declare @got int exec @got = sp_getapplock @Resource = %s, @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = %d select @got", text("weir:"+w.settings.Schema), lockTime.Milliseconds())
-	if err := everything(w.one(ctx, lock, &got)); err != nil {
+	if err := refusal.Wrap(refusal.Warehouse, w.one(ctx, lock, &got)); err != nil {
 		return err
 	}
 	if got < 0 {
@@ -158,7 +149,7 @@ func (w *connection) transact(ctx context.Context, do func() error) (err error) 
 	if err := do(); err != nil {
 		return err
 	}
-	return everything(w.run(ctx, warehouse.CodeFailed, "commit transaction"))
+	return refusal.Wrap(refusal.Warehouse, w.run(ctx, warehouse.CodeFailed, "commit transaction"))
 }
 
 // columns returns the columns of those of tables that exist, and which names something else
@@ -182,7 +173,7 @@ func (w *connection) columns(ctx context.Context, tables []string) (have map[str
 		return nil
 	})
 	if err != nil {
-		return nil, nil, everything(err)
+		return nil, nil, refusal.Wrap(refusal.Warehouse, err)
 	}
 	err = w.ask(ctx, "select o.name, c.name, t.name, c.max_length, c.precision, c.scale, c.collation_name, c.is_computed, case when c.is_computed = 1 or c.is_identity = 1 or c.is_nullable = 0 or c.generated_always_type <> 0 or c.system_type_id = 189 then 1 else 0 end from sys.columns c join sys.objects o on o.object_id = c.object_id left join sys.types t on t.user_type_id = c.system_type_id "+where+" and o.type = N'U' order by c.column_id", func(row []any) error {
 		c := column{name: w.folded(textOf(row[1])), collation: textOf(row[6]), bytes: intOf(row[3])}
@@ -198,7 +189,7 @@ func (w *connection) columns(ctx context.Context, tables []string) (have map[str
 		have[name] = append(have[name], c)
 		return nil
 	})
-	return have, taken, everything(err)
+	return have, taken, refusal.Wrap(refusal.Warehouse, err)
 }
 
 // folded is a name as loads have it.
@@ -238,7 +229,7 @@ func (w *connection) make(ctx context.Context) error {
 	if err == nil && !there.Valid {
 		err = w.run(ctx, warehouse.CodeAuth, "create schema "+quote(w.settings.Schema))
 	}
-	return everything(err)
+	return refusal.Wrap(refusal.Warehouse, err)
 }
 
 // Alter implements warehouse.Warehouse.
@@ -350,7 +341,7 @@ func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []wareh
 		cancel()
 	}()
 	if err := w.run(ctx, warehouse.CodeFailed, createStage(g.shape, g.have)); err != nil {
-		return m, everything(err)
+		return m, refusal.Wrap(refusal.Warehouse, err)
 	}
 	if !g.shape.Keep() {
 		if err := g.shape.Write(ctx, w.blobs, files, rows.Sink{Take: g.copy}); err != nil || g.copied == 0 {
@@ -514,10 +505,10 @@ func (w *connection) Query(ctx context.Context, query string, row func([]byte) e
 	defer cancel()
 	defer w.bound(ctx)()
 	if err := w.home(ctx); err != nil {
-		return everything(err)
+		return refusal.Wrap(refusal.Warehouse, err)
 	}
 	if err := w.run(ctx, warehouse.CodeUnreachable, "begin transaction"); err != nil {
-		return everything(err)
+		return refusal.Wrap(refusal.Warehouse, err)
 	}
 	defer func() {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceTime)
@@ -595,7 +586,7 @@ func (w *connection) Exec(ctx context.Context, statements []string) (changed int
 	}
 	defer w.bound(ctx)()
 	if err := w.home(ctx); err != nil {
-		return 0, everything(err)
+		return 0, refusal.Wrap(refusal.Warehouse, err)
 	}
 	err = w.transact(ctx, func() error {
 		for _, q := range statements {
@@ -662,9 +653,9 @@ func (w *connection) Test(ctx context.Context) error {
 	shape := rows.Of(warehouse.Table{Columns: []warehouse.Target{{Name: "id", Native: shortID, Type: layout.String}}}, ofRows)
 	return w.transact(ctx, func() error {
 		if err := w.run(ctx, warehouse.CodeFailed, createStage(shape, nil)); err != nil {
-			return everything(err)
+			return refusal.Wrap(refusal.Warehouse, err)
 		}
-		return everything(w.run(ctx, warehouse.CodeFailed, "drop table "+stage))
+		return refusal.Wrap(refusal.Warehouse, w.run(ctx, warehouse.CodeFailed, "drop table "+stage))
 	})
 }
 

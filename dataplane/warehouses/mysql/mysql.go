@@ -106,7 +106,7 @@ func (w *connection) lock(ctx context.Context) (unlock func(), err error) {
 	name := literal(fmt.Sprintf("weir:%x", sum[:16]))
 	var got sql.NullBool
 	if err := w.conn.QueryRowContext(ctx, fmt.Sprintf("select get_lock(%s, %d)", name, int(lockTime.Seconds()))).Scan(&got); err != nil {
-		return nil, everything(failure(warehouse.CodeUnreachable, err))
+		return nil, refusal.Wrap(refusal.Warehouse, failure(warehouse.CodeUnreachable, err))
 	}
 	if !got.Bool {
 		return nil, warehouse.Fail(warehouse.CodeFailed, refusal.Wrap(refusal.Busy, errors.New("another load holds the lock of the database")))
@@ -114,15 +114,6 @@ func (w *connection) lock(ctx context.Context) (unlock func(), err error) {
 	return func() {
 		_, _ = w.conn.ExecContext(context.WithoutCancel(ctx), "do release_lock("+name+")") // it ends with the session
 	}, nil
-}
-
-// everything gives a failure the scope of all tables.
-func everything(err error) error {
-	var f *warehouse.Failure
-	if errors.As(err, &f) {
-		f.Err = refusal.Wrap(refusal.Warehouse, f.Err)
-	}
-	return err
 }
 
 // column is a column as information_schema has it.
@@ -153,7 +144,7 @@ func (w *connection) columns(ctx context.Context, tables []string) (map[string][
 	rows, err := w.conn.QueryContext(ctx, `select table_name, lower(column_name), lower(column_type), lower(data_type), lower(coalesce(character_set_name, '')), coalesce(character_octet_length, 0)
 		from information_schema.columns where table_schema = database() and table_name in (`+strings.Join(names, ",")+`)`)
 	if err != nil {
-		return nil, everything(failure(warehouse.CodeFailed, err))
+		return nil, refusal.Wrap(refusal.Warehouse, failure(warehouse.CodeFailed, err))
 	}
 	defer func() { _ = rows.Close() }() // it was only read
 	for rows.Next() {
@@ -358,7 +349,7 @@ func (w *connection) Query(ctx context.Context, query string, row func([]byte) e
 	}
 	conn, err := w.connect(ctx, nil)
 	if err != nil {
-		return everything(err)
+		return refusal.Wrap(refusal.Warehouse, err)
 	}
 	defer func() { _ = conn.Close() }() // it only read
 	limit := fmt.Sprintf("set session max_execution_time = %d", queryTime.Milliseconds())
@@ -367,7 +358,7 @@ func (w *connection) Query(ctx context.Context, query string, row func([]byte) e
 	}
 	for _, q := range []string{limit, "start transaction read only"} {
 		if _, err := conn.ExecContext(ctx, q); err != nil {
-			return everything(failure(warehouse.CodeFailed, err))
+			return refusal.Wrap(refusal.Warehouse, failure(warehouse.CodeFailed, err))
 		}
 	}
 	s, err := conn.PrepareContext(ctx, query) // its rows have numbers as they are kept
@@ -421,7 +412,7 @@ func (w *connection) Exec(ctx context.Context, statements []string) (rows int64,
 	defer unlock()
 	tx, err := w.conn.BeginTx(ctx, nil)
 	if err != nil {
-		return 0, everything(failure(warehouse.CodeUnreachable, err))
+		return 0, refusal.Wrap(refusal.Warehouse, failure(warehouse.CodeUnreachable, err))
 	}
 	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
 	for _, q := range statements {

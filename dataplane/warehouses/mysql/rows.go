@@ -54,7 +54,7 @@ func (w *connection) merge(ctx context.Context, t warehouse.Table, files []wareh
 	}
 	tx, err := w.conn.BeginTx(ctx, nil)
 	if err != nil {
-		return m, everything(failure(warehouse.CodeUnreachable, err))
+		return m, refusal.Wrap(refusal.Warehouse, failure(warehouse.CodeUnreachable, err))
 	}
 	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
 	if t.Keep {

@@ -36,18 +36,9 @@ func (w *connection) table(name string) string { return quote(w.schema) + "." + 
 func (w *connection) begin(ctx context.Context, t session.Transaction) (pgx.Tx, error) {
 	tx, err := session.Begin(ctx, w.conn, t)
 	if err != nil {
-		return nil, everything(failure(warehouse.CodeUnreachable, err))
+		return nil, refusal.Wrap(refusal.Warehouse, failure(warehouse.CodeUnreachable, err))
 	}
 	return tx, nil
-}
-
-// everything gives a failure the scope of all tables.
-func everything(err error) error {
-	var f *warehouse.Failure
-	if errors.As(err, &f) {
-		f.Err = refusal.Wrap(refusal.Warehouse, f.Err)
-	}
-	return err
 }
 
 // write begins a transaction that may change the schema, which it makes before. Nobody
@@ -57,7 +48,7 @@ func (w *connection) write(ctx context.Context, t session.Transaction) (pgx.Tx, 
 	t.Lock = "weir:" + w.schema
 	if !w.made {
 		if err := w.make(ctx, t); err != nil {
-			return nil, everything(err)
+			return nil, refusal.Wrap(refusal.Warehouse, err)
 		}
 		w.made = true
 	}

@@ -65,7 +65,7 @@ const (
 // Statements without an error count.
 func (w *connection) transact(ctx context.Context, begin string, most time.Duration, do func() error) error {
 	if err := w.run(ctx, fmt.Sprintf("set statement_timeout to %d; %s", most.Milliseconds(), begin)); err != nil {
-		return everything(err)
+		return refusal.Wrap(refusal.Warehouse, err)
 	}
 	if err := do(); err != nil {
 		if w.conn.PgConn().TxStatus() != 'I' {
@@ -74,15 +74,6 @@ func (w *connection) transact(ctx context.Context, begin string, most time.Durat
 		return err
 	}
 	return w.run(ctx, "commit")
-}
-
-// everything gives a failure the scope of all tables.
-func everything(err error) error {
-	var f *warehouse.Failure
-	if errors.As(err, &f) {
-		f.Err = refusal.Wrap(refusal.Warehouse, f.Err)
-	}
-	return err
 }
 
 // make makes the schema when it is not there.
@@ -95,7 +86,7 @@ func (w *connection) make(ctx context.Context) error {
 		err = w.run(ctx, "create schema if not exists "+quote(w.settings.Schema))
 	}
 	w.made = err == nil
-	return everything(err)
+	return refusal.Wrap(refusal.Warehouse, err)
 }
 
 // Schema implements warehouse.Warehouse.
@@ -217,30 +208,27 @@ func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []wareh
 	shape := rows.Of(t, ofRows)
 	f := upload.New(w.to)
 	defer f.Remove(ctx)
-	lock := "begin; lock " + w.table(t.Name)
-	if shape.Keep() { // what there is counts, so the lock comes first
-		err := w.transact(ctx, lock, statementTime, func() error {
-			return shape.Write(ctx, w.blobs, files, rows.Sink{
-				Former: func(ctx context.Context, ids []string) (map[string]string, error) { return w.former(ctx, t, ids) },
-				Put: func(ctx context.Context, file []byte) error {
-					f.Next()
-					if err := f.Put(ctx, file); err != nil {
-						return err
-					}
-					return w.bring(ctx, t.Name, shape, f.Prefix, &m)
-				},
-			})
+	// Of a table that keeps values what there is counts, so that the lock comes first; of
+	// another the files are written before.
+	within := func(do func() error) error { return w.transact(ctx, "begin; lock "+w.table(t.Name), statementTime, do) }
+	bring := func(ctx context.Context) error { return w.bring(ctx, t.Name, shape, f.Prefix, &m) }
+	load := func() error {
+		merge := bring
+		if !shape.Keep() {
+			merge = func(ctx context.Context) error { return within(func() error { return bring(ctx) }) }
+		}
+		return shape.Load(ctx, w.blobs, files, rows.Loading{
+			Next:   func(context.Context) error { f.Next(); return nil },
+			Put:    f.Put,
+			Merge:  merge,
+			Former: shape.Former(dialect, w.table(t.Name), text, w.ask),
 		})
+	}
+	if shape.Keep() {
+		err := within(load)
 		return m, err
 	}
-	f.Next()
-	if err := shape.Write(ctx, w.blobs, files, rows.Sink{Put: f.Put}); err != nil {
-		return m, err
-	}
-	if f.Empty() {
-		return m, nil
-	}
-	err := w.transact(ctx, lock, statementTime, func() error { return w.bring(ctx, t.Name, shape, f.Prefix, &m) })
+	err := load()
 	return m, err
 }
 
@@ -258,30 +246,6 @@ func (w *connection) bring(ctx context.Context, table string, shape *rows.Table,
 		}
 	}
 	return nil
-}
-
-// idsAtOnce is how many ids one statement names.
-const idsAtOnce = 500
-
-// former reads MoreColumn of rows.
-func (w *connection) former(ctx context.Context, t warehouse.Table, ids []string) (map[string]string, error) {
-	all := map[string]string{}
-	for len(ids) > 0 {
-		n := min(len(ids), idsAtOnce)
-		named := make([]string, n)
-		for i, id := range ids[:n] {
-			named[i] = text(id)
-		}
-		found, err := w.ask(ctx, fmt.Sprintf(`select "id", %[1]s from %s where %[1]s is not null and "id" in (%[3]s)`, quote(t.More), w.table(t.Name), strings.Join(named, ", ")))
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range found {
-			all[row[0]] = row[1]
-		}
-		ids = ids[n:]
-	}
-	return all, nil
 }
 
 // leading is what may come before a statement.

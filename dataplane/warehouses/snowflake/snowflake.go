@@ -78,16 +78,7 @@ func (w *connection) make(ctx context.Context) error {
 		err = w.run(ctx, "create schema if not exists "+quote(w.settings.Database)+"."+quote(w.settings.Schema))
 	}
 	w.made = err == nil
-	return everything(err)
-}
-
-// everything gives a failure the scope of all tables.
-func everything(err error) error {
-	var f *warehouse.Failure
-	if errors.As(err, &f) {
-		f.Err = refusal.Wrap(refusal.Warehouse, f.Err)
-	}
-	return err
+	return refusal.Wrap(refusal.Warehouse, err)
 }
 
 // Schema implements warehouse.Warehouse. It ends what a crash left of a widening.
@@ -216,52 +207,17 @@ func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []wareh
 	shape := rows.Of(t, ofRows)
 	f := upload.New(w.to)
 	defer f.Remove(ctx)
-	bring := func() error {
-		table := w.within("weir_rows_" + rand.Text())
-		sql := strings.Join([]string{create(table, shape), copyInto(&w.settings, table, f.Prefix), shape.Merge(dialect, w.within(t.Name), table, all)}, ";\n")
-		_, err := w.api.run(ctx, sql, 3, statementTime)
-		return failure(warehouse.CodeFailed, err)
-	}
-	sink := rows.Sink{Put: f.Put}
-	f.Next()
-	if shape.Keep() {
-		sink.Former = func(ctx context.Context, ids []string) (map[string]string, error) { return w.former(ctx, t, ids) }
-		sink.Put = func(ctx context.Context, file []byte) error {
-			f.Next()
-			if err := f.Put(ctx, file); err != nil {
-				return err
-			}
-			return bring()
-		}
-	}
-	if err := shape.Write(ctx, w.blobs, files, sink); err != nil || shape.Keep() || f.Empty() {
-		return m, err
-	}
-	return m, bring()
-}
-
-// idsAtOnce is how many ids one statement names.
-const idsAtOnce = 500
-
-// former reads MoreColumn of rows.
-func (w *connection) former(ctx context.Context, t warehouse.Table, ids []string) (map[string]string, error) {
-	all := map[string]string{}
-	for len(ids) > 0 {
-		n := min(len(ids), idsAtOnce)
-		named := make([]string, n)
-		for i, id := range ids[:n] {
-			named[i] = text(id)
-		}
-		found, err := w.ask(ctx, fmt.Sprintf("select %s, %[2]s from %s where %[2]s is not null and %[1]s in (%[4]s)", quote("id"), quote(t.More), w.within(t.Name), strings.Join(named, ", ")))
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range found {
-			all[row[0]] = row[1]
-		}
-		ids = ids[n:]
-	}
-	return all, nil
+	return m, shape.Load(ctx, w.blobs, files, rows.Loading{
+		Next: func(context.Context) error { f.Next(); return nil },
+		Put:  f.Put,
+		Merge: func(ctx context.Context) error {
+			table := w.within("weir_rows_" + rand.Text())
+			sql := strings.Join([]string{create(table, shape), copyInto(&w.settings, table, f.Prefix), shape.Merge(dialect, w.within(t.Name), table, all)}, ";\n")
+			_, err := w.api.run(ctx, sql, 3, statementTime)
+			return failure(warehouse.CodeFailed, err)
+		},
+		Former: shape.Former(dialect, w.within(t.Name), text, w.ask),
+	})
 }
 
 // leading is what may come before a statement.
