@@ -30,6 +30,7 @@ type block struct {
 	cols []Column
 	from []origin
 	at   map[string]int // nil for few columns
+	rest map[string]int // the memory of at, for another row
 	raws raws
 }
 
@@ -89,7 +90,11 @@ func (b *block) reset(n int, kept raws) {
 }
 
 func (b *block) index() {
-	b.at = make(map[string]int, max(4*many, len(b.cols)))
+	if b.rest == nil {
+		b.rest = make(map[string]int, max(4*many, len(b.cols)))
+	}
+	clear(b.rest)
+	b.at = b.rest
 	for i := range b.cols {
 		b.at[b.cols[i].Name] = i
 	}

@@ -248,9 +248,26 @@ const (
 	maxWide = 256
 )
 
+// Memory is where rows are made, for one event after another.
+type Memory struct {
+	rows    []Row
+	columns []Column
+}
+
 // Rows makes the rows of an event. drop is a code when the layout has no rows
 // for it; err is fault.Invalid and never quotes the event.
 func (d *Dialect) Rows(o *Options, m Meta, event []byte) (rows []Row, drop string, err error) {
+	return d.RowsIn(&Memory{}, o, m, event)
+}
+
+// RowsIn is Rows with rows that hold until the next call with the same memory.
+func (d *Dialect) RowsIn(in *Memory, o *Options, m Meta, event []byte) (rows []Row, drop string, err error) {
+	clear(in.rows)
+	clear(in.columns)
+	in.rows, in.columns = in.rows[:0], in.columns[:0]
+	if cap(in.columns) > maxKept {
+		*in = Memory{}
+	}
 	w := walks.Get().(*walk)
 	defer func() {
 		if cap(w.Nodes) > maxKept {
@@ -260,7 +277,8 @@ func (d *Dialect) Rows(o *Options, m Meta, event []byte) (rows []Row, drop strin
 			w.row, w.name, w.path = block{}, nil, nil
 		}
 		clear(w.row.cols[:cap(w.row.cols)])
-		*w = walk{Tree: tree.Tree{Nodes: w.Nodes}, row: block{cols: w.row.cols[:0], from: w.row.from[:0]}, name: w.name[:0], path: w.path[:0]}
+		clear(w.row.rest)
+		*w = walk{Tree: tree.Tree{Nodes: w.Nodes}, row: block{cols: w.row.cols[:0], from: w.row.from[:0], rest: w.row.rest}, name: w.name[:0], path: w.path[:0]}
 		walks.Put(w)
 	}()
 	if err := w.Parse(string(event)); err != nil {
@@ -274,7 +292,9 @@ func (d *Dialect) Rows(o *Options, m Meta, event []byte) (rows []Row, drop strin
 	if code := Refuses(kind); code != "" {
 		return nil, code, nil
 	}
+	r.rows, r.in = in.rows, in
 	r.kinds(kind)
+	in.rows = r.rows
 	if w.err != nil {
 		return nil, "", w.err
 	}
@@ -295,6 +315,7 @@ func (m *Meta) cloud() bool {
 type maker struct {
 	*walk
 	rows      []Row
+	in        *Memory
 	unlimited bool
 }
 
@@ -306,5 +327,7 @@ func (r *maker) add(table string, b *block) {
 	if len(b.raws.order) > 0 {
 		b.siblings(r.d)
 	}
-	r.rows = append(r.rows, Row{Table: table, Columns: append(make([]Column, 0, len(b.cols)), b.cols...)})
+	all := append(r.in.columns, b.cols...)
+	r.rows = append(r.rows, Row{Table: table, Columns: all[len(r.in.columns):len(all):len(all)]})
+	r.in.columns = all
 }

@@ -17,7 +17,7 @@ const Long layout.Type = "long"
 const exact = 1 << 53
 
 // typeOf returns the narrowest type that holds a value without changing it.
-func typeOf(c layout.Column) layout.Type {
+func typeOf(c *layout.Column) layout.Type {
 	switch c.Type {
 	case layout.Int:
 		n, err := strconv.ParseInt(c.Raw, 10, 64)

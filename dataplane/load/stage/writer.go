@@ -22,8 +22,9 @@ import (
 
 // Sizes of staging.
 const (
-	heldBytes   = 24 << 20 // rows held in memory, of all tables together; as much again is being written
-	groupBytes  = 8 << 20  // of rows, after which a file goes on with a further group of rows
+	heldBytes   = 24 << 20  // rows held in memory, of all tables together; as much again is being written
+	groupBytes  = 8 << 20   // of rows, after which a file goes on with a further group of rows
+	blockBytes  = 256 << 10 // of rows that go to the columns of a file at once
 	fileColumns = 1000
 	cellBytes   = 16 // what a value takes beside its text
 	atOnce      = 4  // files being written
@@ -178,7 +179,7 @@ func (w *Writer) add(ctx context.Context, seq int64, r *layout.Row) error {
 	for n := range r.Columns {
 		c := &r.Columns[n]
 		i := p.find(n, c.Name)
-		t := typeOf(*c)
+		t := typeOf(c)
 		p.columns[i].see(t)
 		from := len(p.text)
 		p.text = append(p.text, c.Raw...)
@@ -348,43 +349,76 @@ func (p *pending) write(w io.Writer) error {
 		}
 		p.columns[p.at[path[0]]].place = i
 	}
-	width := len(schema.Columns())
-	empty := make(parquet.Row, width)
-	for i := range empty {
-		empty[i] = parquet.NullValue().Level(0, 0, i)
-	}
 	out := parquet.NewWriter(w, schema, parquet.Compression(&snappy.Codec{}))
-	many := max(1, min(256, 65536/width))
-	rows := make([]parquet.Row, 0, many)
-	store := make([]parquet.Value, many*width)
+	b := newBlock(out.ColumnWriters())
 	start, bytes := 0, 0
 	for i, end := range p.ends {
-		row := parquet.Row(store[len(rows)*width : (len(rows)+1)*width])
-		copy(row, empty)
 		for _, c := range p.cells[start:end] {
 			col := &p.columns[c.column]
-			row[col.place] = col.value(p.text[c.from:c.to]).Level(0, 1, col.place)
+			b.set(col.place, col.value(p.text[c.from:c.to]).Level(0, 1, col.place))
 			if c.end > c.to {
-				row[col.sent] = parquet.ByteArrayValue(p.text[c.to:c.end]).Level(0, 1, col.sent)
+				b.set(col.sent, parquet.ByteArrayValue(p.text[c.to:c.end]).Level(0, 1, col.sent))
 			}
 		}
-		row[seqAt] = parquet.Int64Value(p.seqs[i]).Level(0, 0, seqAt)
+		b.set(seqAt, parquet.Int64Value(p.seqs[i]).Level(0, 0, seqAt))
 		if end > start {
-			bytes += int(p.cells[end-1].end-p.cells[start].from) + cellBytes*(end-start)
+			size := int(p.cells[end-1].end-p.cells[start].from) + cellBytes*(end-start)
+			bytes, b.bytes = bytes+size, b.bytes+size
 		}
 		start = end
-		if rows = append(rows, row); len(rows) == many || i == len(p.ends)-1 {
-			if _, err := out.WriteRows(rows); err != nil {
+		if b.rows++; b.rows < b.most && b.bytes < blockBytes && i < len(p.ends)-1 {
+			continue
+		}
+		if err := b.write(); err != nil {
+			return err
+		}
+		if bytes >= groupBytes && i < len(p.ends)-1 {
+			if err := out.Flush(); err != nil {
 				return err
 			}
-			rows = rows[:0]
-			if bytes >= groupBytes && i < len(p.ends)-1 {
-				if err := out.Flush(); err != nil {
-					return err
-				}
-				bytes = 0
-			}
+			bytes = 0
 		}
 	}
 	return out.Close()
+}
+
+// block is some rows on their way to a file, column by column.
+type block struct {
+	out    []*parquet.ColumnWriter
+	values []parquet.Value // most of each column
+	filled []int           // of each column
+	most   int             // rows
+	rows   int
+	bytes  int // about
+}
+
+func newBlock(out []*parquet.ColumnWriter) *block {
+	most := max(1, min(256, 65536/len(out)))
+	return &block{out: out, most: most, values: make([]parquet.Value, most*len(out)), filled: make([]int, len(out))}
+}
+
+// set gives the row that is being filled its value of a column.
+func (b *block) set(column int, v parquet.Value) {
+	b.fill(column)
+	b.values[column*b.most+b.rows], b.filled[column] = v, b.rows+1
+}
+
+// fill makes a column null in the rows before, as far as they have no value.
+func (b *block) fill(column int) {
+	for n := b.filled[column]; n < b.rows; n++ {
+		b.values[column*b.most+n] = parquet.NullValue().Level(0, 0, column)
+	}
+}
+
+// write writes the rows and begins anew.
+func (b *block) write() error {
+	for i, column := range b.out {
+		b.fill(i)
+		if _, err := column.WriteRowValues(b.values[i*b.most : i*b.most+b.rows]); err != nil {
+			return err
+		}
+		b.filled[i] = 0
+	}
+	b.rows, b.bytes = 0, 0
+	return nil
 }

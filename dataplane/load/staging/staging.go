@@ -153,13 +153,14 @@ func (w *run) frame(ctx context.Context, p int, before int64, events []event.Eve
 
 // rows stages the rows of events and returns those that have none.
 func (w *run) rows(ctx context.Context, p int, before int64, events []event.Event, refused map[string]int) (without []event.Event, err error) {
+	var memory layout.Memory
 	for i := range events {
 		e := &events[i]
 		meta := layout.Meta{SourceID: string(e.Source), DestinationID: string(w.Destination), DestinationType: w.Type, Now: w.m.At}
 		if w.SourceOf != nil {
 			meta.SourceName, meta.SourceType = w.SourceOf(e.Source)
 		}
-		rows, code, err := w.Layout.Rows(&w.Options, meta, e.JSON)
+		rows, code, err := w.Layout.RowsIn(&memory, &w.Options, meta, e.JSON)
 		if err != nil {
 			code = "bad_event"
 			if fault.KindOf(err) != fault.Invalid {
