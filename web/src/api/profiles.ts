@@ -97,10 +97,10 @@ export function compareRules(
   workspace: string,
   profile: string,
   entity: string,
-  entities: Schemas["Profile"]["entities"],
+  rules: { entities: Schemas["Profile"]["entities"]; inputs: Schemas["Profile"]["inputs"] | undefined },
   signal?: AbortSignal,
 ): Promise<Comparison> {
-  return post(workspace, "profiles:lookup", "rules", { profile, entity, entities }, signal);
+  return post(workspace, "profiles:lookup", "rules", { profile, entity, ...rules }, signal);
 }
 
 /** Computes a feature, a score or an audience without writing anything. */

@@ -76,7 +76,7 @@ const fields: Record<string, string[]> = {
   "GET /v1/syncs/to-crm/rejects": ["limit"],
   "GET /v1/syncs/to-crm/preview": ["limit"],
   "POST /v1/profiles/preview": ["profile", "entity", "name", "features", "scores", "audiences", "conditions"],
-  "POST /v1/profiles/rules": ["profile", "entity", "entities"],
+  "POST /v1/profiles/rules": ["profile", "entity", "entities", "inputs"],
   "POST /v1/profiles/inputs": ["profile"],
   "POST /v1/profiles/values": ["profile", "input", "column"],
   "POST /v1/profiles/sizes": ["profile"],
@@ -93,8 +93,8 @@ const fields: Record<string, string[]> = {
 export class Plane {
   /** "down": nothing answers; "foreign": it answers, but not to this origin. */
   door: "open" | "down" | "foreign" = "open";
-  /** Answers by call; those of streams are texts. */
-  readonly answers: Record<string, Reply> = {};
+  /** Answers by call, or what makes one of a call's body; those of streams are texts. */
+  readonly answers: Record<string, Reply | ((body: object) => Reply)> = {};
   /** What every call is answered that answers does not have. */
   rest: Reply | undefined;
   /** Calls with their query, and the bodies of those that have one. */
@@ -130,13 +130,13 @@ export class Plane {
     }
     const allowed = fields[call] ?? [];
     for (const name of url.searchParams.keys()) expect(allowed).toContain(name);
+    const body: object = request.method === "POST" ? await request.json() : {};
     if (request.method === "POST") {
-      const body: object = await request.json();
       for (const name of Object.keys(body)) expect(allowed).toContain(name);
       this.bodies.push(body);
     }
     const set = this.answers[call];
-    if (set !== undefined) return reply(set);
+    if (set !== undefined) return reply(typeof set === "function" ? set(body) : set);
     if (this.rest !== undefined) return reply(this.rest);
     if (call === "GET /v1/live") return this.stream();
     const empty = {

@@ -44,6 +44,7 @@ const score = lazyRouteComponent(() => import("../pages/scores/score-page"), "Sc
 const audiences = lazyRouteComponent(() => import("../pages/audiences/audiences-page"), "AudiencesPage");
 const audience = lazyRouteComponent(() => import("../pages/audiences/audience-page"), "AudiencePage");
 const identity = lazyRouteComponent(() => import("../pages/identity/identity-page"), "IdentityPage");
+const input = lazyRouteComponent(() => import("../pages/inputs/input-page"), "InputPage");
 const person = lazyRouteComponent(() => import("../pages/person/person-page"), "PersonPage");
 const review = lazyRouteComponent(() => import("../pages/review/review-page"), "ReviewPage");
 const past = lazyRouteComponent(() => import("../pages/history/history-page"), "HistoryPage");
@@ -121,6 +122,8 @@ const ofWorkspace: Record<string, Lazy> = {
   "audiences/new": audience,
   "audiences/$name": audience,
   identity,
+  "identity/inputs/new": input,
+  "identity/inputs/$name": input,
   review,
   history: past,
   "history/$number": revision,

@@ -3,6 +3,7 @@ import type { Feature } from "../../api/profiles";
 import type { Configured } from "../../draft/configured";
 import { useWorkspace } from "../../frame/place";
 import { Input } from "../../parts/input";
+import { useQueryText } from "../../parts/path";
 import { count } from "../flow";
 import { Adding } from "../object/adding";
 import { quoted } from "../plane-trouble";
@@ -14,7 +15,8 @@ import { useMember, withMember } from "../profiles/use-member";
 import { usePreview } from "../profiles/use-preview";
 import { columnType, type Profile, useColumns } from "../profiles/use-set";
 import { featureText } from "../profiles/words";
-import { type Form, featureOf, formOf, incomplete, missing, suggested } from "./form";
+import { type Form, featureOf, formOf, incomplete, missing, of, suggested } from "./form";
+import { MissingRows } from "./missing-rows";
 import { Sentence } from "./sentence";
 
 type Props = {
@@ -30,7 +32,9 @@ type Props = {
 export function FeatureForm({ configured, profile, opened, query, onDone }: Props) {
   const workspace = useWorkspace();
   const columns = useColumns(profile);
-  const [form, setForm] = useState<Form>(() => formOf(opened, profile.inputs[0]?.name ?? ""));
+  const rows = new URLSearchParams(useQueryText()).get("rows");
+  const wanted = profile.inputs.find((i) => i.name === rows)?.name;
+  const [form, setForm] = useState<Form>(() => formOf(opened, wanted ?? profile.inputs[0]?.name ?? ""));
   const { add, problems } = useMember({ list: "features", configured, profile, was: opened?.name, onDone });
   const others = (profile.features ?? []).map((f) => f.name).filter((n) => n !== opened?.name);
   const taken = [...others, ...(profile.scores ?? []).map((s) => s.name)];
@@ -63,6 +67,9 @@ export function FeatureForm({ configured, profile, opened, query, onDone }: Prop
         }}
       >
         <Sentence profile={profile} columns={columns.data} form={form} features={usable} put={put} />
+        {of(form.kind) !== "features" ? (
+          <MissingRows configured={configured} profile={profile} input={form.input} query={query} />
+        ) : null}
         {needs === "" ? (
           <p className="rounded-lg bg-sunken px-3.5 py-2.5 text-sm">
             <span className="sr-only">In words: </span>

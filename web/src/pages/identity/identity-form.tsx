@@ -64,7 +64,7 @@ export function IdentityForm({ configured, opened }: { configured: Configured; o
     >
       {parts}
       {same(profile.entities, opened.entities) ? null : (
-        <RulePreview profile={opened.name} entities={clean(next).entities} />
+        <RulePreview profile={opened.name} entities={clean(next).entities} inputs={next.inputs} />
       )}
       <Adding
         pending={add.isPending}

@@ -3,6 +3,7 @@ import { useWorkspace } from "../../frame/place";
 import { Page } from "../../parts/page";
 import { fragment } from "../../parts/path";
 import { Section } from "../../parts/section";
+import { InputsSection } from "../inputs/inputs-section";
 import { Loaded } from "../loaded";
 import { Drafted } from "../object/drafted";
 import { SetChoice } from "../profiles/set-choice";
@@ -40,6 +41,7 @@ function Identity({ configured }: { configured: Configured }) {
           <Section title="Last build">
             <LastBuild profile={profile} />
           </Section>
+          <InputsSection configured={configured} profile={profile} query={query()} />
           {profile.entities
             .filter((e) => e.ids.every((t) => t.of === undefined))
             .map((e, _, all) => (

@@ -24,36 +24,47 @@ const whys: Record<string, string> = {
 
 type Entities = Profile["entities"];
 
+type Props = {
+  profile: string;
+  entities: Entities;
+  /** Those that the rules would read; absent for those that are published. */
+  inputs?: Profile["inputs"];
+  words?: { title: string; act: string };
+};
+
+const ofRules = { title: "Try the changed rules", act: "Try them on real data" };
+
 /** What changed rules would make of the customers there are, straight from the plane, before they are saved. */
-export function RulePreview({ profile, entities }: { profile: string; entities: Entities }) {
+export function RulePreview({ profile, entities, inputs, words = ofRules }: Props) {
   const workspace = useWorkspace();
-  const shown = JSON.stringify(entities);
+  const rules = { entities, inputs };
+  const shown = JSON.stringify(rules);
   const look = useMutation({
-    mutationFn: async (rules: Entities) => {
+    mutationFn: async (of: { entities: Entities; inputs: Profile["inputs"] | undefined }) => {
       const found: { entity: string; found: Comparison }[] = [];
-      for (const e of rules)
-        found.push({ entity: e.name, found: await compareRules(workspace.name, profile, e.name, rules) });
+      for (const e of of.entities)
+        found.push({ entity: e.name, found: await compareRules(workspace.name, profile, e.name, of) });
       return found;
     },
   });
   const stale = look.data !== undefined && JSON.stringify(look.variables) !== shown;
   return (
     <Section
-      title="Try the changed rules"
+      title={words.title}
       hint="on the newest rows in your warehouse; nothing is written, and nothing leaves the plane but to you"
     >
       <div className="space-y-4">
         <div className="flex flex-wrap items-center gap-3 text-sm">
-          <Button onClick={() => look.mutate(entities)} disabled={look.isPending}>
-            {look.data ? "Try them again" : "Try them on real data"}
+          <Button onClick={() => look.mutate(rules)} disabled={look.isPending}>
+            {look.data ? "Try again" : words.act}
           </Button>
           <span role="status" className="flex items-center gap-2 text-soft">
             {look.isPending ? (
               <>
-                <Spinner /> The warehouse builds customers by both sets of rules
+                <Spinner /> The warehouse builds customers as they are and as they would be
               </>
             ) : stale ? (
-              "The rules changed since; try them again."
+              "It changed since; try again."
             ) : null}
           </span>
         </div>
@@ -62,7 +73,7 @@ export function RulePreview({ profile, entities }: { profile: string; entities: 
             error={look.error}
             what="what the rules would do"
             command={`weir profiles rules -f weir.yaml --workspace ${quoted(workspace.name)} --profiles ${quoted(profile)}`}
-            onRetry={() => look.mutate(entities)}
+            onRetry={() => look.mutate(rules)}
           />
         ) : null}
         {look.isPending ? null : look.data?.map((d) => <Found key={d.entity} {...d} several={look.data.length > 1} />)}
@@ -78,7 +89,7 @@ function Found({ entity, found: c, several }: { entity: string; found: Compariso
     <section aria-label={`What would become of ${plain(entity)}`} className="space-y-4">
       {several ? <h3 className="text-sm font-medium">{plain(entity)}</h3> : null}
       {c.held.length > 0 ? (
-        <Notice tone="warn" title="A build with these rules would be held.">
+        <Notice tone="warn" title="A build with this would be held.">
           <p>
             {c.held.map((h) => gates[h] ?? h).join("; ")}. Customers stay as they are until somebody publishes it
             anyway.

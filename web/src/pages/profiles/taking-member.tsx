@@ -8,10 +8,19 @@ import { type List, takeMember } from "./use-member";
 import type { Profile } from "./use-set";
 import type { Use } from "./uses";
 
-type Props = { configured: Configured; profile: Profile; list: List; name: string; uses: Use[]; after: string };
+type Props = {
+  configured: Configured;
+  profile: Profile;
+  list: List;
+  name: string;
+  uses: Use[];
+  after: string;
+  /** What else to know before it goes. */
+  note?: string;
+};
 
-/** Removes a feature, a score or an audience once its name was typed; what is used cannot go. */
-export function TakingMember({ configured, profile, list, name, uses, after }: Props) {
+/** Removes a feature, a score, an audience or an input once its name was typed; what is used cannot go. */
+export function TakingMember({ configured, profile, list, name, uses, after, note }: Props) {
   const [open, setOpen] = useState(false);
   const [typed, setTyped] = useState("");
   const close = () => {
@@ -30,6 +39,7 @@ export function TakingMember({ configured, profile, list, name, uses, after }: P
           ) : (
             <p>It is removed when you publish; until then you can take it back.</p>
           )}
+          {note ? <p>{note}</p> : null}
           <form
             className="space-y-4"
             onSubmit={(e) => {

@@ -6,8 +6,8 @@ import { merge, withEdit } from "../../draft/edits";
 import { publishedOf } from "../object/use-add";
 import type { Profile } from "./use-set";
 
-/** The lists of a profile whose members have pages. */
-export type List = "features" | "scores" | "audiences";
+/** The lists of a profile whose members have pages; inputs are beside the rules of identity. */
+export type List = "features" | "scores" | "audiences" | "inputs";
 
 /** One of a list. */
 export type Member<L extends List> = NonNullable<Profile[L]>[number];
@@ -21,16 +21,23 @@ type Wanted<L extends List> = {
   onDone: (name: string) => void;
 };
 
+type Adding<L extends List> = {
+  object: Member<L>;
+  found: Record<string, string>;
+  /** What else of the profile changes with it. */
+  also?: ((p: Profile) => Profile) | undefined;
+};
+
 /**
- * Puts a feature, a score or an audience into the draft of its profile once the control plane finds nothing wrong; what it
+ * Puts a feature, a score, an audience or an input into the draft of its profile once the control plane finds nothing wrong; what it
  * finds stands under the member's fields, "" for the whole.
  */
 export function useMember<L extends List>({ list, configured, profile, was, onDone }: Wanted<L>) {
   const [problems, setProblems] = useState<Readonly<Record<string, string>>>({});
   const add = useMutation({
-    mutationFn: async ({ object, found }: { object: Member<L>; found: Record<string, string> }) => {
+    mutationFn: async ({ object, found, also = (p) => p }: Adding<L>) => {
       if (Object.keys(found).length > 0) return void setProblems(found);
-      const next = withMember(profile, list, was, object);
+      const next = also(withMember(profile, list, was, object));
       const base = publishedOf(configured, "profile", profile.name) ?? null;
       const edits = withEdit(configured.draft.edits, { kind: "profile", key: profile.name, base, next });
       const { document } = merge(configured.published, edits);
@@ -43,7 +50,8 @@ export function useMember<L extends List>({ list, configured, profile, was, onDo
         if (!p.path.startsWith(before)) continue;
         const [, field] = p.path.split(`${before}${list}[${own}]`);
         if (field !== undefined) mine[field.replace(/^\./, "")] ??= p.text;
-        else if (was !== undefined && was !== object.name) mine[""] ??= `${p.text} (${p.path.slice(before.length)})`;
+        else if ((was !== undefined && was !== object.name) || list === "inputs")
+          mine[""] ??= `${p.text} (${p.path.slice(before.length)})`;
       }
       setProblems(mine);
       if (Object.keys(mine).length > 0) return undefined;

@@ -2,6 +2,7 @@ import type { WorkspaceDocument } from "../../api/client";
 import type { Score } from "../../api/profiles";
 import { gainsOf } from "./gains";
 import type { Profile } from "./use-set";
+import { aggregates } from "./words";
 
 /** Something that uses a feature, a score or an audience, with where its page is below the workspace. */
 export type Use = { text: string; at: string[] };
@@ -41,6 +42,30 @@ export function usesOfFeature(document: WorkspaceDocument, profile: Profile, nam
     ...audiences.map((a) => ({ text: `the audience ${a.name}`, at: ["audiences", a.name] })),
     ...syncs.map((s) => ({ text: `the sync ${s.name}`, at: ["syncs", s.name] })),
   ];
+}
+
+/** What counts or compares rows of an input: features, scores and audiences. */
+export function usesOfInput(profile: Profile, name: string): Use[] {
+  const of = (path: string | undefined) => (path ?? "").split(".")[0] === name;
+  const features = (profile.features ?? []).filter((f) =>
+    aggregates.some(({ kind, of: rows }) => rows !== "features" && [f[kind] ?? []].flat().some(of)),
+  );
+  const scores = (profile.scores ?? []).filter((s) => of(s.table) || [s.predict, s.among].some((w) => did(w, name)));
+  const audiences = (profile.audiences ?? []).filter((a) => did(a.where, name));
+  return [
+    ...features.map((f) => ({ text: `the feature ${f.name}`, at: ["features", f.name] })),
+    ...scores.map((s) => ({ text: `the score ${s.name}`, at: ["scores", s.name] })),
+    ...audiences.map((a) => ({ text: `the audience ${a.name}`, at: ["audiences", a.name] })),
+  ];
+}
+
+/** Whether conditions ask for rows of an input. */
+function did(where: unknown, input: string): boolean {
+  if (Array.isArray(where)) return where.some((w) => did(w, input));
+  if (typeof where !== "object" || where === null) return false;
+  return Object.entries(where).some(([k, v]) =>
+    k === "did" ? v === input : (k === "not" || k === "any" || k === "all") && did(v, input),
+  );
 }
 
 /** What uses an audience: models, and the syncs of them. */

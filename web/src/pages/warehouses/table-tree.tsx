@@ -1,28 +1,20 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { query } from "../../api/warehouse";
 import { Button } from "../../parts/button";
 import { Command } from "../../parts/command";
 import { keys } from "../../queries";
 import { PlaneTrouble, quoted as word } from "../plane-trouble";
+import { allColumns, quotedName as quoted, tablesIn } from "./tables";
 
 type Props = { workspace: string; destination: string; onLook: (sql: string) => void };
-
-type Table = { schema: string; name: string; columns: { name: string; type: string }[] };
-
-const most = 20_000; // columns of all tables together
-
-const all = `select table_schema, table_name, column_name, data_type from information_schema.columns
-where lower(table_schema) not in ('information_schema', 'pg_catalog', 'mysql', 'sys', 'performance_schema')
-order by table_schema, table_name, ordinal_position`;
 
 /** The tables of a warehouse with the types of their columns, once somebody wants to see them. */
 export function TableTree({ workspace, destination, onLook }: Props) {
   const [open, setOpen] = useState(false);
-  const command = `weir query ${word(destination)} ${word(all.replaceAll(/\s+/g, " "))} --workspace ${word(workspace)}`;
+  const command = `weir query ${word(destination)} ${word(allColumns.replaceAll(/\s+/g, " "))} --workspace ${word(workspace)}`;
   const found = useQuery({
     queryKey: [...keys.loads(workspace, destination), "tables"],
-    queryFn: async () => tablesOf((await query(workspace, destination, all, most)).rows),
+    queryFn: () => tablesIn(workspace, destination),
     enabled: open,
     staleTime: 60_000,
   });
@@ -50,7 +42,7 @@ export function TableTree({ workspace, destination, onLook }: Props) {
               {t.columns.map((c) => (
                 <li key={c.name} className="flex flex-wrap justify-between gap-x-3">
                   <code className="text-xs break-all">{c.name}</code>
-                  <span className="text-xs text-soft">{c.type.toLowerCase()}</span>
+                  <span className="text-xs text-soft">{c.type}</span>
                 </li>
               ))}
               <li className="pt-1">
@@ -72,22 +64,4 @@ export function TableTree({ workspace, destination, onLook }: Props) {
       ) : null}
     </details>
   );
-}
-
-/** A name as SQL needs it: plain where it may be. */
-function quoted(name: string): string {
-  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
-}
-
-/** Rows of columns, by table; some databases answer with names in capitals. */
-function tablesOf(rows: Record<string, unknown>[]): Table[] {
-  const tables = new Map<string, Table>();
-  for (const row of rows) {
-    const r = Object.fromEntries(Object.entries(row).map(([k, v]) => [k.toLowerCase(), String(v ?? "")]));
-    const [schema = "", name = ""] = [r.table_schema, r.table_name];
-    const table = tables.get(`${schema}.${name}`) ?? { schema, name, columns: [] };
-    table.columns.push({ name: r.column_name ?? "", type: r.data_type ?? "" });
-    tables.set(`${schema}.${name}`, table);
-  }
-  return [...tables.values()];
 }
