@@ -145,11 +145,21 @@ func (k *check) entity(path, name string) {
 	}
 }
 
+// apart refuses names of entities whose tables would be called as others: a run's work tables begin with _w_, those of entities as
+// they were at a cut with _cut_, and examples of a score of an entity are in <entity>_training_<score>.
+func (k *check) apart(path, name string, list []Entity) {
+	of, training := strings.CutSuffix(name, "_training")
+	if name == "w" || strings.HasPrefix(name, "w_") || name == "cut" || strings.HasPrefix(name, "cut_") || training && slices.ContainsFunc(list, func(e Entity) bool { return e.Name == of }) {
+		k.add(path, "bad_name", "Tables of an entity %s would be called as tables that runs make; choose another name.", name)
+	}
+}
+
 func (k *check) allEntities(list []Entity) {
 	k.count(".entities", len(list), 1, maxEntities)
 	for i, e := range list {
 		path := fmt.Sprintf(".entities[%d]", i)
 		k.name(path+".name", e.Name, 30, k.entities[e.Name])
+		k.apart(path+".name", e.Name, list)
 		k.entities[e.Name] = true
 		k.count(path+".ids", len(e.IDs), 1, maxIDs)
 		own := map[string]bool{}

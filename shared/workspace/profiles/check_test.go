@@ -49,6 +49,19 @@ func TestAPlanWithoutProblems(t *testing.T) {
 	}
 }
 
+// TestEntitiesShareNoTablesWithRuns: an erasure drops what a run that died left of work tables, _w_*.
+func TestEntitiesShareNoTablesWithRuns(t *testing.T) {
+	t.Parallel()
+	for name, refused := range map[string]bool{"w": true, "w_x": true, "cut": true, "cut_user": true, "user_training": true, "wx": false, "cutter": false, "dog_training": false, "who": false} {
+		p := good()
+		p.Entities = append(p.Entities, profiles.Entity{Name: name, IDs: []profiles.Identifier{{Name: "email"}}})
+		got := profiles.Check(p, "p")
+		if is := len(got) == 1 && got[0].Path == "p.entities[1].name" && got[0].Code == "bad_name"; is != refused || !refused && len(got) > 0 {
+			t.Errorf("an entity %s: %v, want it refused: %v", name, got, refused)
+		}
+	}
+}
+
 func TestEveryProblemAtOnce(t *testing.T) {
 	t.Parallel()
 	p := good()
