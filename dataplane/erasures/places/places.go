@@ -136,8 +136,11 @@ func (p Persons) Forget(ctx context.Context, ws id.Workspace, k erasures.Known, 
 		n = ids
 		return p.Copies.Forget(ws, config.Name, cmp.Or(k.Entity, config.Plan.Entities[0].Name), person)
 	})
-	if err == nil && !dry { // records of others may tell of them until then
-		_, err = p.Profiles.Ask(ws, k.Profile, profile.Options{})
+	if gone := fault.KindOf(err) == fault.Missing; (err == nil || gone) && !dry { // records of others may tell of them until then
+		// Also of one who is gone: the process that erased them may have lost the profiles before it could ask.
+		if _, again := p.Profiles.Ask(ws, k.Profile, profile.Options{}); again != nil {
+			err = again
+		}
 	}
 	return n, err
 }

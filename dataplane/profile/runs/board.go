@@ -67,6 +67,7 @@ type Board struct {
 	runner jobs.Runner
 
 	mu        sync.Mutex
+	owned     bool // whether this process ran them when it looked last
 	state     map[key]*state
 	published map[id.Destination]int64 // runs, by warehouse
 }
@@ -158,6 +159,10 @@ func (b *Board) Run(ctx context.Context) {
 func (b *Board) assign() {
 	all, mine := b.c.Jobs(), b.c.Owner()
 	b.forget(all)
+	b.mu.Lock()
+	taken := mine && !b.owned
+	b.owned = mine
+	b.mu.Unlock()
 	wanted := make([]jobs.Want, 0, len(all))
 	for _, j := range all {
 		wanted = append(wanted, jobs.Want{Key: keyOf(j), Every: idle, Elsewhere: !mine})
@@ -166,6 +171,9 @@ func (b *Board) assign() {
 	for _, j := range all {
 		s := b.of(j.Workspace, j.Name)
 		b.mu.Lock()
+		if taken && s.asked == nil { // another process may have erased somebody, or begun a run, and not told the end
+			s.asked = &profile.Options{}
+		}
 		wake := mine && !s.kicked && !s.running && b.due(s, j) <= 0
 		s.kicked = s.kicked || wake
 		b.mu.Unlock()
@@ -331,7 +339,8 @@ func (b *Board) learn(ctx context.Context, j Job, s *state, session tables.Sessi
 	return changed
 }
 
-// with gives do a session on a profile's warehouse, when nothing else is done with it.
+// with gives do a session on a profile's warehouse, when nothing else is done with it. It ends when another process of the
+// plane takes over, which begins with a run.
 func (b *Board) with(ctx context.Context, j Job, do func(context.Context, tables.Session, profile.Config) error) error {
 	s := b.of(j.Workspace, j.Name)
 	select {
@@ -340,6 +349,18 @@ func (b *Board) with(ctx context.Context, j Job, do func(context.Context, tables
 	case <-ctx.Done():
 		return fault.New(fault.Unavailable, "The profiles are being run; try again later.")
 	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	go func() {
+		for delay.For(ctx, look) {
+			if !b.c.Owner() {
+				b.mu.Lock()
+				b.owned = false
+				b.mu.Unlock()
+				end()
+			}
+		}
+	}()
 	w, err := j.Open(ctx)
 	if err != nil {
 		return warehouse.Fail(warehouse.CodeUnreachable, err)
@@ -425,9 +446,9 @@ type Trouble struct {
 	State     string
 }
 
-// Troubled lists the profiles, of all workspaces, whose last run is held or failed.
+// Troubled lists the profiles, of all workspaces, whose last run is held or failed, in the process that runs them.
 func (b *Board) Troubled() (all []Trouble) {
-	if b == nil { // the plane begins
+	if b == nil || !b.c.Owner() { // the plane begins
 		return nil
 	}
 	for _, j := range b.c.Jobs() {
