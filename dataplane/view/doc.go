@@ -37,6 +37,7 @@
 //	GET  /v1/loads?destination=                                         loads:read
 //	POST /v1/loads, /v1/loads/pause, /v1/loads/resume {"destination"}   loads:start
 //	GET  /v1/profiles                                                   profiles:read
+//	GET  /v1/profiles/said                                              profiles:lookup, {"said":{name: what the warehouse said against the last run}}
 //	POST /v1/profiles/preview  {"profile","name","features","scores","audiences","conditions"} profiles:lookup
 //	POST /v1/profiles/rules    {"profile","entity","entities"}          profiles:lookup, what other rules would make of the rows
 //	POST /v1/profiles/inputs   {"profile"}                              profiles:read

@@ -5,6 +5,7 @@
 //	POST /v1/syncs/{sync}/pause, /resume                  syncs:run
 //	POST /v1/syncs/{sync}/approve  {"mapping"}            syncs:run
 //	POST /v1/syncs/{sync}/retry, /waive  {"code"}         syncs:run
+//	GET  /v1/syncs/{sync}/said                            query, {"said"}: what the warehouse says against the model, which may quote rows
 //	GET  /v1/syncs/{sync}/rejects?limit=                  query
 //	GET  /v1/syncs/{sync}/preview?limit=                  query
 //
@@ -13,7 +14,7 @@
 //	{"id","name","model","destination","object","mode","state","paused","next","detail","run":{...}|null}
 //
 // state is disabled, paused, pending, running, healthy, warning, held or failed; next is
-// when a run begins by time, or null; detail is "", or what the warehouse says against the
+// when a run begins by time, or null; detail is "", or what to do when the warehouse refuses the
 // model. run is the last one:
 //
 //	{"id","state","code","began","ended","planned","accepted","rejected","invalid","removed","waiting"}
@@ -79,6 +80,7 @@ func (v *View) Register(m *endpoint.Mux) {
 	m.Handle("POST /v1/syncs/{sync}/waive", capability.RunSyncs, endpoint.In(v.slots, v.acts(func(c *endpoint.Call, t syncs.Task, o order) (int64, error) {
 		return v.engine.Again(c.Context(), t, o.Code, true)
 	})))
+	m.Handle("GET /v1/syncs/{sync}/said", capability.Query, v.said)
 	m.Handle("GET /v1/syncs/{sync}/rejects", capability.Query, endpoint.In(v.slots, v.rejects))
 	m.Handle("GET /v1/syncs/{sync}/preview", capability.Query, endpoint.In(v.slots, v.preview))
 }
@@ -114,11 +116,36 @@ type shown struct {
 func (v *View) shown(s syncs.Status) shown {
 	sync := s.Task.Sync.WithDefaults()
 	out := shown{ID: sync.ID, Name: sync.Name, Model: s.Task.Model.Name, Destination: v.names(s.Task.Workspace, sync.Destination), Object: sync.Object,
-		Mode: sync.Mode, State: s.State, Paused: s.Paused, Next: moment(s.Next), Detail: s.Detail}
+		Mode: sync.Mode, State: s.State, Paused: s.Paused, Next: moment(s.Next)}
+	if s.Detail != "" {
+		out.Detail = refused
+	}
 	if s.Run.ID != "" {
 		out.Run = &shownRun{Run: s.Run, Ended: moment(s.Run.Ended)}
 	}
 	return out
+}
+
+// refused is what is said of a model that a warehouse refuses to people who may not read rows: the warehouse's own text may quote
+// values of them.
+const refused = "The warehouse refuses the model, or a column of the sync. Try the model's statement; what the warehouse says may quote rows, and is shown to who may query it."
+
+// said answers what the warehouse says against a sync's model.
+func (v *View) said(c *endpoint.Call) (any, error) {
+	t, err := v.task(c)
+	if err != nil {
+		return nil, err
+	}
+	all, err := v.engine.Syncs(c.Grant.Workspace)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range all {
+		if s.Task.Sync.ID == t.Sync.ID {
+			return map[string]string{"said": s.Detail}, nil
+		}
+	}
+	return nil, fault.New(fault.Missing, "The sync is not there any more.")
 }
 
 // moment is a time, nil for the zero one.
@@ -171,8 +198,12 @@ func (v *View) acts(do func(*endpoint.Call, syncs.Task, order) (int64, error)) f
 			return nil, err
 		}
 		rows, err := do(c, t, o)
+		var failure *warehouse.Failure
+		if errors.As(err, &failure) { // its text may quote rows
+			return nil, fault.New(fault.Unavailable, "The warehouse failed with %s; 'weir sync rejects' shows what it says.", failure.Code)
+		}
 		if err != nil {
-			return nil, spoken(err)
+			return nil, err
 		}
 		all, err := v.engine.Syncs(c.Grant.Workspace)
 		if err != nil {

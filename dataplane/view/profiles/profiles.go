@@ -1,6 +1,6 @@
 // Package profiles is what the view answers of profiles: how their runs stand, previews,
 // why identifiers belong together, and decisions about them. What a warehouse says against
-// a statement is shown to whoever asked.
+// a statement can quote rows: it is shown to whoever may look up persons. Others get its code, with a remedy.
 package profiles
 
 import (
@@ -59,6 +59,7 @@ func Add(m *endpoint.Mux, board *runs.Board, copies *lookup.Store, now func() ti
 	v := calls{board, copies, now, elsewhere}
 	// What names persons, or has values of their rows, is a look at them; the others answer configuration, counts and codes.
 	m.Handle("GET /v1/profiles", capability.ReadProfiles, v.here(v.list))
+	m.Handle("GET /v1/profiles/said", capability.LookupProfiles, v.here(v.said))
 	m.Handle("POST /v1/profiles/preview", capability.LookupProfiles, v.here(v.preview))
 	m.Handle("POST /v1/profiles/rules", capability.LookupProfiles, v.here(v.rules))
 	m.Handle("POST /v1/profiles/inputs", capability.ReadProfiles, v.here(v.inputs))
@@ -88,9 +89,28 @@ func (v calls) list(c *endpoint.Call) (any, error) {
 	}
 	all := []status{}
 	for _, s := range v.board.Statuses(c.Grant.Workspace) {
+		if s.Last != nil && s.Last.Detail != "" {
+			last := *s.Last
+			last.Detail = remedy(last.Code)
+			s.Last = &last
+		}
 		all = append(all, status{s, v.copies.State(c.Grant.Workspace, s.Name)})
 	}
 	return map[string]any{"profiles": all}, nil
+}
+
+// said answers what warehouses said against the last runs that failed, by the profiles' names.
+func (v calls) said(c *endpoint.Call) (any, error) {
+	if err := c.Whole(); err != nil {
+		return nil, err
+	}
+	all := map[string]string{}
+	for _, s := range v.board.Statuses(c.Grant.Workspace) {
+		if s.Last != nil && s.Last.Detail != "" {
+			all[s.Name] = s.Last.Detail
+		}
+	}
+	return map[string]any{"said": all}, nil
 }
 
 // read reads what a call says.
@@ -103,7 +123,7 @@ func read(c *endpoint.Call) (i in, err error) {
 
 // with does something on the warehouse of the call's profile.
 func (v calls) with(c *endpoint.Call, i in, do func(context.Context, tables.Session, profile.Config) error) error {
-	return spoken(v.board.With(c.Context(), c.Grant.Workspace, i.Profile, func(ctx context.Context, s tables.Session, config profile.Config) error {
+	return spoken(c, v.board.With(c.Context(), c.Grant.Workspace, i.Profile, func(ctx context.Context, s tables.Session, config profile.Config) error {
 		known := i.Entity == ""
 		for _, e := range config.Plan.Entities {
 			known = known || e.Name == i.Entity
@@ -115,11 +135,17 @@ func (v calls) with(c *endpoint.Call, i in, do func(context.Context, tables.Sess
 	}))
 }
 
-// spoken gives a warehouse's failure the kind with which it is shown.
-func spoken(err error) error {
+// spoken gives a warehouse's failure the kind and the text with which it is shown.
+func spoken(c *endpoint.Call, err error) error {
 	var known *fault.Error
 	var failure *warehouse.Failure
 	switch {
+	case errors.As(err, &failure) && c.Grant.Action != capability.LookupProfiles:
+		kind := fault.KindOf(err)
+		if kind == fault.Internal {
+			kind = fault.Unavailable
+		}
+		return fault.New(kind, "The warehouse failed with %s. %s", failure.Code, remedy(failure.Code))
 	case err == nil || errors.As(err, &known) && known.Kind != fault.Internal:
 		return err
 	case errors.As(err, &failure):
@@ -262,8 +288,10 @@ func (v calls) erase(c *endpoint.Call) (any, error) {
 		}
 		return v.copies.Forget(c.Grant.Workspace, config.Name, cmp.Or(i.Entity, config.Plan.Entities[0].Name), person)
 	})
-	if err == nil { // records of others may tell of them until then
-		_, _ = v.board.Ask(c.Grant.Workspace, i.Profile, profile.Options{}) // refused where another process took over, which begins with a run
+	if gone := fault.KindOf(err) == fault.Missing; err == nil || gone { // records of others may tell of them until then; gone: an earlier call may not have come so far
+		if _, again := v.board.Ask(c.Grant.Workspace, i.Profile, profile.Options{}); again != nil && !gone {
+			return nil, fault.New(fault.Unavailable, "The person is erased, and another process of this plane took over meanwhile: have it run the profiles, so that records of others tell nothing of them.")
+		}
 	}
 	return map[string]int64{"ids": ids}, err
 }

@@ -216,9 +216,29 @@ func (k invocation) status() *cobra.Command {
 		if err := k.print([]row{r}); err != nil {
 			return err
 		}
+		if r.Run != nil && r.Run.Code == "sync_model" {
+			if r.Detail, err = said(ctx, control, w, sync, r.Detail); err != nil {
+				return err
+			}
+		}
 		k.explain(r)
 		return nil
 	})
+}
+
+// said is what the warehouse says against a sync's model, for who may read rows; others get a remedy.
+func said(ctx context.Context, control *remote.Control, w, sync, remedy string) (string, error) {
+	view, err := control.View(ctx, w, capability.Query)
+	var out struct{ Said string }
+	if err == nil {
+		err = view.Ask(ctx, http.MethodGet, "/v1/syncs/"+url.PathEscape(sync)+"/said", nil, &out)
+	}
+	if kind := fault.KindOf(err); err == nil && out.Said != "" {
+		return out.Said, nil
+	} else if err == nil || kind == fault.Denied || kind == fault.Missing { // a plane of old says it at once
+		return remedy, nil
+	}
+	return "", err
 }
 
 // explain says what a sync needs.

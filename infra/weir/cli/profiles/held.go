@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -35,6 +36,27 @@ type set struct {
 	IDs      int64    `json:"ids"`
 	Of       int64    `json:"of"`
 	Examples []string `json:"examples"`
+}
+
+// said asks what warehouses said against runs that failed, as far as the caller may see it: it can quote rows.
+func (k *invocation) said(ctx context.Context, all []status) error {
+	if !slices.ContainsFunc(all, func(s status) bool { return s.Last != nil && s.Last.State == "failed" }) {
+		return nil
+	}
+	view, _, err := k.view(ctx, capability.LookupProfiles)
+	var out struct{ Said map[string]string }
+	if err == nil {
+		err = view.Ask(ctx, http.MethodGet, "/v1/profiles/said", nil, &out)
+	}
+	if kind := fault.KindOf(err); kind == fault.Denied || kind == fault.Missing { // a plane of old says it at once
+		return nil
+	}
+	for _, s := range all {
+		if text := out.Said[s.Name]; s.Last != nil && text != "" {
+			s.Last.Detail = text
+		}
+	}
+	return err
 }
 
 // hold asks what runs that are held would have changed, as far as the caller may see identifiers.

@@ -179,14 +179,16 @@ func newStatus(shell *console.Console) *cobra.Command {
 		Use: "status", Short: "Say how the runs of profiles stand", Args: cobra.NoArgs,
 		Long: `Says of each of the workspace's profiles how its last run went, how many persons there
 are, and when the next one can begin. Of one that its gate holds, it lists the reviewed
-pairs that it would break, and some of the identifiers that it would move.`,
+pairs that it would break, and some of the identifiers that it would move. What a warehouse
+says against a run that failed can quote rows: who may look up persons sees it with --output
+json, others see what to do.`,
 		Example: "  weir profiles status",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all, err := k.statuses(cmd.Context())
 			if err != nil {
 				return err
 			}
-			if err := k.hold(cmd.Context(), all); err != nil {
+			if err := errors.Join(k.hold(cmd.Context(), all), k.said(cmd.Context(), all)); err != nil {
 				return err
 			}
 			return k.print(all)
@@ -353,7 +355,7 @@ func (k *invocation) run(ctx context.Context, verb string, o options) error {
 			}
 			bar.End()
 			these := []status{s}
-			if err := k.hold(ctx, these); err != nil {
+			if err := errors.Join(k.hold(ctx, these), k.said(ctx, these)); err != nil {
 				return errors.Join(err, failed(s))
 			}
 			return errors.Join(k.print(these), failed(s))
