@@ -2,13 +2,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help dev build temporal web generate migration check unit simulate mutants console e2e story kills equalities syncs size test soak bench endure fuzz need need-test clean
+.PHONY: help dev build temporal iceberg web generate migration check unit simulate mutants console e2e story kills equalities syncs size test soak bench endure fuzz need need-test clean
 
 # Node and Chromium from npm, where setup had to put them; one build cache for products and tests.
 export PATH    := $(CURDIR)/bin/tools:$(PATH)
 export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -trimpath
 
-MODULES  := shared controlplane dataplane migrations web infra/weir infra/temporal
+MODULES  := shared controlplane dataplane migrations web infra/weir infra/temporal infra/iceberg
 ARGS     ?=
 SEEDS    ?= 1000
 FROM     ?= 1
@@ -37,6 +37,11 @@ bin/weir-temporal: infra/temporal/store/entry/main.go infra/temporal/go.mod infr
 	@infra/tools/temporal.sh && touch $@
 
 temporal: need bin/weir-temporal ## build bin/weir-temporal, which weir dev uses when it is there: history of jobs (the first time five to ten minutes)
+
+bin/weir-iceberg: $(filter-out %_test.go,$(wildcard infra/iceberg/store/entry/*.go)) infra/iceberg/go.mod infra/iceberg/go.sum
+	@infra/tools/iceberg.sh
+
+iceberg: need bin/weir-iceberg ## build bin/weir-iceberg, which destinations of the type iceberg need (the first time two to three minutes)
 
 web: need web/dist/index.html ## build the console into web/dist
 
@@ -75,9 +80,10 @@ check: need-test bin/staticcheck web/node_modules ## format, vet, staticcheck, t
 	cd web && npm run --silent check
 
 # Simulations, and the mistakes that they have to find, have steps of their own. Many tests wait for servers: more packages at once than processors. What tests every package's imports is never cached: no change of theirs voids its result.
-unit: need-test bin/weir-temporal bin/gotestsum ## tests of every package but simulations and black-box tests
+unit: need-test bin/weir-temporal bin/weir-iceberg bin/gotestsum ## tests of every package but simulations and black-box tests
 	GOGC=400 $(gotestsum) pkgname -- -timeout 30m -p $$(($$(nproc) * 2)) -skip '^TestSimulation$$|Mutants' $$(go list work | grep -v -e /infra/weir/e2e -e '/infra/weir$$')
 	$(gotestsum) pkgname -- -count=1 ./infra/weir
+	cd infra/iceberg && GOWORK=off ../../$(gotestsum) pkgname -- ./...
 
 # The folders of simulations are in memory where the system has that: none of their faults is a disk's own. The
 # limit is for pools, which let go of nothing as long as the collector rests.
@@ -100,8 +106,8 @@ infra/weir/e2e/node_modules: infra/weir/e2e/package-lock.json
 e2e: need-test bin/weir-temporal web/dist/index.html infra/weir/e2e/node_modules bin/gotestsum ## black-box tests: processes, public ports, real SDKs, KILLS of everything
 	$(gotestsum) testname -- -count=1 -timeout 30m -parallel $$(($$(nproc) * 3)) ./infra/weir/e2e/... -kills $(KILLS)
 
-test: need-test ## everything: check, temporal, unit, simulate, console, e2e
-	@infra/tools/steps.sh check='under a minute' temporal='seconds, the first time five to ten minutes' unit='about four minutes' simulate='a minute or two' e2e+console='about five minutes'
+test: need-test ## everything: check, temporal, iceberg, unit, simulate, console, e2e
+	@infra/tools/steps.sh check='under a minute' temporal='seconds, the first time five to ten minutes' iceberg='seconds, the first time two to three minutes' unit='about four minutes' simulate='a minute or two' e2e+console='about five minutes'
 
 story: need-test bin/gotestsum ## the founding story against stand-ins: events, tickets and subscriptions become persons, and a segment in a CRM (docs/story.md)
 	$(gotestsum) standard-verbose -- -count=1 -timeout 15m -run '^TestTheStory$$' ./infra/weir/e2e

@@ -11,6 +11,7 @@ import (
 	"weir/dataplane/warehouses/deltalake"
 	"weir/dataplane/warehouses/duckdb"
 	gcsdatalake "weir/dataplane/warehouses/gcs_datalake"
+	"weir/dataplane/warehouses/iceberg"
 	localdatalake "weir/dataplane/warehouses/local_datalake"
 	"weir/dataplane/warehouses/mssql"
 	"weir/dataplane/warehouses/mysql"
@@ -29,6 +30,7 @@ func All() []warehouse.Kind {
 		deltalake.Kind(),
 		duckdb.Kind(),
 		gcsdatalake.Kind(),
+		iceberg.Kind(),
 		localdatalake.Kind(),
 		mssql.Kind(),
 		mysql.Kind(),

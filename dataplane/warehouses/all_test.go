@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 var databases atomic.Int64
 
 // setups has one for every kind.
-var setups = map[string]func(testing.TB) loadtest.Setup{"duckdb": duckDB, "mssql": ofMSSQL, "deltalake": ofDatabricks, "mysql": ofMySQL, "postgres": ofPostgres, "bq": ofBigQuery, "clickhouse": ofClickHouse, "rs": ofRedshift, "snowflake": ofSnowflake, "local_datalake": ofLocalDatalake, "s3_datalake": ofS3Datalake, "gcs_datalake": ofGCSDatalake, "azure_datalake": ofAzureDatalake}
+var setups = map[string]func(testing.TB) loadtest.Setup{"duckdb": duckDB, "mssql": ofMSSQL, "deltalake": ofDatabricks, "mysql": ofMySQL, "postgres": ofPostgres, "bq": ofBigQuery, "clickhouse": ofClickHouse, "rs": ofRedshift, "snowflake": ofSnowflake, "local_datalake": ofLocalDatalake, "s3_datalake": ofS3Datalake, "gcs_datalake": ofGCSDatalake, "azure_datalake": ofAzureDatalake, "iceberg": ofIceberg}
 
 func duckDB(t testing.TB) loadtest.Setup {
 	data := t.TempDir()

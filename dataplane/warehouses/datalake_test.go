@@ -141,6 +141,12 @@ type objectStore struct {
 // folder writes the objects below a prefix into a folder.
 func (o *objectStore) folder(t testing.TB, prefix string) string {
 	at := t.TempDir()
+	o.write(t, prefix, at)
+	return at
+}
+
+// write does so into a folder that is there.
+func (o *objectStore) write(t testing.TB, prefix, at string) {
 	list, err := o.backend.ListBucket("files", &gofakes3.Prefix{HasPrefix: true, Prefix: prefix}, gofakes3.ListBucketPage{})
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +169,6 @@ func (o *objectStore) folder(t testing.TB, prefix string) string {
 			t.Fatal(err)
 		}
 	}
-	return at
 }
 
 // withOpened opens a warehouse of a setup for use.

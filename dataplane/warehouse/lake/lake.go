@@ -11,9 +11,14 @@
 // a table has is kept in the object _weir/<table>.json.
 //
 // It refuses to run queries: other engines read the files.
+//
+// With Config.Tables the files belong to tables of a format that keeps account of them: a
+// load counts when its files are committed, all of them at once, and one that is repeated
+// commits nothing.
 package lake
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -54,6 +59,7 @@ type Config struct {
 	Prefix string // that keys begin with; empty, or with a slash at its end
 	Hours  bool   // files are in folders by hour below those by day
 	Blobs  blob.Store
+	Tables Tables // optional: a format of tables, which the lake then owns
 }
 
 // Names of the columns that a lake has for itself; the layouts of its kinds keep events from
@@ -79,12 +85,16 @@ type table struct {
 
 	version string // of the object; empty without
 	changed bool   // the object is to be written
+	known   Known  // with Config.Tables
 }
 
 // column is a column of a table.
 type column struct {
 	Name string      `json:"name"`
 	Type layout.Type `json:"type"`
+
+	id     int    // of its field, with Config.Tables
+	native string // empty: what its type says
 }
 
 func (t *table) has(name string) (column, bool) {
@@ -120,6 +130,14 @@ func (l *lake) table(ctx context.Context, name string) (*table, error) {
 	if t, ok := l.tables[name]; ok {
 		return t, nil
 	}
+	if l.Tables != nil {
+		known, err := l.Tables.Table(ctx, folderOf(name))
+		if err != nil {
+			return nil, err
+		}
+		l.tables[name] = of(known)
+		return l.tables[name], nil
+	}
 	text, version, err := l.Store.Get(ctx, l.about(name))
 	if err != nil {
 		return nil, err
@@ -149,7 +167,7 @@ func (l *lake) Schema(ctx context.Context, tables []string) (warehouse.Schema, e
 		s := warehouse.TableSchema{Columns: map[string]warehouse.Column{}, Room: maxColumns - len(t.Columns)}
 		s.RowRoom = s.Room
 		for _, c := range t.Columns {
-			s.Columns[c.Name] = warehouse.Column{Type: c.Type, Native: native(c.Type)}
+			s.Columns[c.Name] = warehouse.Column{Type: c.Type, Native: cmp.Or(c.native, native(c.Type))}
 		}
 		out[name] = s
 	}
@@ -181,7 +199,7 @@ func (l *lake) Alter(ctx context.Context, changes []warehouse.Change) error {
 			name = "id"
 		}
 		if _, there := t.has(name); !there {
-			t.Columns, t.changed = append(t.Columns, column{name, kept(c.To)}), true
+			t.Columns, t.changed = append(t.Columns, column{Name: name, Type: kept(c.To)}), true
 		}
 	}
 	return nil
@@ -227,6 +245,11 @@ func (l *lake) Exec(context.Context, []string) (int64, error) {
 // Test implements warehouse.Warehouse: it writes an object, reads it, and removes it as far
 // as it may, and asks for one that is not there.
 func (l *lake) Test(ctx context.Context) error {
+	if l.Tables != nil {
+		if err := l.Tables.Test(ctx); err != nil {
+			return err
+		}
+	}
 	key := l.Prefix + "_weir/connection-test"
 	if err := l.Store.Put(ctx, key, []byte("Weir was here.\n")); err != nil {
 		return err
@@ -244,4 +267,9 @@ func (l *lake) Test(ctx context.Context) error {
 }
 
 // Close implements warehouse.Warehouse.
-func (l *lake) Close() error { return l.Store.Close() }
+func (l *lake) Close() error {
+	if l.Tables != nil {
+		return errors.Join(l.Tables.Close(), l.Store.Close())
+	}
+	return l.Store.Close()
+}

@@ -50,9 +50,14 @@ func guard(native string) rows.Guard {
 		return rows.Boolean
 	case "timestamp":
 		return rows.Instant(time.Millisecond)
+	case "string", "":
+		return rows.Bytes(-1)
 	}
-	return rows.Bytes(-1)
+	return nil // a type of somebody else's
 }
+
+// foreign says of a native type that files have no values of it.
+func foreign(native string) bool { return guard(native) == nil }
 
 // typeOf is the type of a column's values in files.
 func typeOf(c rows.Column) layout.Type {

@@ -3,10 +3,13 @@ package lake
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
@@ -30,11 +33,20 @@ func (l *lake) Merge(ctx context.Context, into warehouse.Table, files []warehous
 	if into.Load == "" {
 		return warehouse.Merged{}, warehouse.Fail(warehouse.CodeFailed, fmt.Errorf("the load has no name"))
 	}
-	if err := l.settle(ctx, &into); err != nil {
-		return warehouse.Merged{}, err
+	var t *table
+	if l.Tables == nil {
+		if err := l.settle(ctx, &into); err != nil {
+			return warehouse.Merged{}, err
+		}
+	} else {
+		var committed bool
+		var err error
+		if t, committed, err = l.settleTable(ctx, &into, nameOf(&into)); err != nil || committed {
+			return warehouse.Merged{}, err
+		}
 	}
 	shape := rows.Of(into, ofRows)
-	m := newMerge(l, &into, shape)
+	m := newMerge(l, &into, shape, t)
 	err := shape.Write(ctx, l.Blobs, files, rows.Sink{
 		Former: func(context.Context, []string) (map[string]string, error) { return nil, nil }, // what files hold stays as it is
 		Batch:  m.take,
@@ -42,7 +54,39 @@ func (l *lake) Merge(ctx context.Context, into warehouse.Table, files []warehous
 	if err == nil {
 		err = m.put(ctx, slices.Sorted(maps.Keys(m.open)))
 	}
+	if t == nil {
+		return warehouse.Merged{Rows: m.rows}, err
+	}
+	if err != nil {
+		m.forget(ctx)
+		return warehouse.Merged{}, err
+	}
+	if len(m.done) > 0 { // after an error it may have been done all the same: the files stay
+		err = l.Tables.Commit(ctx, folderOf(into.Name), m.name, m.done)
+	}
 	return warehouse.Merged{Rows: m.rows}, err
+}
+
+// nameOf is the name of a merge, of which a load has one for each table.
+func nameOf(into *warehouse.Table) string {
+	if into.From > 0 {
+		return fmt.Sprintf("%s-from%d", into.Load, into.From)
+	}
+	return into.Load
+}
+
+// forgetTime is how long files that nobody will read may take to be removed.
+const forgetTime = 10 * time.Second
+
+// forget removes files that were written and will not be committed, as far as it can.
+func (m *merge) forget(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetTime)
+	defer cancel()
+	for _, f := range m.done {
+		if m.lake.Store.Delete(ctx, f.Key) != nil {
+			return
+		}
+	}
 }
 
 // merge is the files of one merge.
@@ -62,6 +106,13 @@ type merge struct {
 	held    int            // bytes of all open files
 	parts   int
 	rows    int64
+
+	table *table            // of a format; nil without
+	ids   map[string]int    // of its columns
+	times map[string]*int64 // of its folders: File.Part
+	token string            // in names of its files, which no other attempt has
+	mu    sync.Mutex
+	done  []File
 }
 
 // file is a file that is being written.
@@ -70,19 +121,31 @@ type file struct {
 	out     io.Closer // of columns
 	columns []*parquet.ColumnWriter
 	bytes   int
+	rows    int64
 }
 
-func newMerge(l *lake, into *warehouse.Table, shape *rows.Table) *merge {
-	m := &merge{lake: l, prefix: l.Prefix + folderOf(into.Name) + "/", name: into.Load, load: into.Load, keep: into.Keep, timeAt: -1, open: map[string]*file{}, written: map[string]int{}}
-	if into.From > 0 {
-		m.name += fmt.Sprintf("-from%d", into.From)
+func newMerge(l *lake, into *warehouse.Table, shape *rows.Table, of *table) *merge {
+	m := &merge{lake: l, prefix: l.Prefix + folderOf(into.Name) + "/", name: nameOf(into), load: into.Load, keep: into.Keep, timeAt: -1, open: map[string]*file{}, written: map[string]int{}}
+	if of != nil {
+		m.table, m.prefix, m.token = of, of.known.Folder+"data/", "-"+strings.ToLower(rand.Text()[:12])
+		m.ids, m.times = map[string]int{}, map[string]*int64{}
+		for _, f := range of.known.Columns {
+			m.ids[f.Name] = f.ID
+		}
 	}
-	group := parquet.Group{LoadColumn: parquet.Encoded(parquet.Optional(parquet.String()), &parquet.RLEDictionary)}
+	group := parquet.Group{LoadColumn: m.field(LoadColumn, parquet.Encoded(parquet.Optional(parquet.String()), &parquet.RLEDictionary))}
 	for i, c := range shape.Columns {
 		t := typeOf(c)
 		m.types = append(m.types, t)
-		group[c.Name] = node(t)
-		if c.Name == "received_at" && t == layout.Datetime {
+		if foreign(c.Native) {
+			continue
+		}
+		n := node(t)
+		if of != nil && t == layout.Datetime {
+			n = parquet.Optional(parquet.Timestamp(parquet.Microsecond)) // source: https://iceberg.apache.org/spec/#parquet
+		}
+		group[c.Name] = m.field(c.Name, n)
+		if c.Name == "received_at" && t == layout.Datetime && (of == nil || of.known.By != "") {
 			m.timeAt = i
 		}
 	}
@@ -92,10 +155,22 @@ func newMerge(l *lake, into *warehouse.Table, shape *rows.Table) *merge {
 		at[path[0]] = i
 	}
 	for _, c := range shape.Columns {
-		m.place = append(m.place, at[c.Name])
+		place := -1 // in no file
+		if !foreign(c.Native) {
+			place = at[c.Name]
+		}
+		m.place = append(m.place, place)
 	}
 	m.loadAt = at[LoadColumn]
 	return m
+}
+
+// field gives a column of a format's table its number.
+func (m *merge) field(name string, n parquet.Node) parquet.Node {
+	if m.table == nil {
+		return n
+	}
+	return parquet.FieldID(n, m.ids[name])
 }
 
 // none is the folder of rows without a time, as Hive names it.
@@ -103,6 +178,9 @@ const none = "__HIVE_DEFAULT_PARTITION__"
 
 // folder is where rows of a time are.
 func (m *merge) folder(v parquet.Value) string {
+	if m.table != nil {
+		return m.part(v)
+	}
 	day, hour := none, none
 	if !v.IsNull() {
 		at := time.UnixMilli(v.Int64()).UTC()
@@ -112,6 +190,31 @@ func (m *merge) folder(v parquet.Value) string {
 		return DayColumn + "=" + day + "/"
 	}
 	return DayColumn + "=" + day + "/" + HourColumn + "=" + hour + "/"
+}
+
+// part is the folder of a format's table, and keeps which part of the table that is.
+func (m *merge) part(v parquet.Value) string {
+	by := m.table.known.By
+	if by == "" {
+		m.times[""] = nil
+		return ""
+	}
+	name, length, form := "received_at_"+by+"=", int64(24*time.Hour/time.Millisecond), "2006-01-02"
+	if by == "hour" {
+		length, form = int64(time.Hour/time.Millisecond), "2006-01-02-15"
+	}
+	if v.IsNull() {
+		m.times[name+"null/"] = nil
+		return name + "null/"
+	}
+	ms := v.Int64()
+	n := ms / length
+	if ms%length < 0 {
+		n--
+	}
+	name += time.UnixMilli(ms).UTC().Format(form) + "/"
+	m.times[name] = &n
+	return name
 }
 
 // take writes rows into the files of their folders, column by column. Which files are put
@@ -220,6 +323,9 @@ func (m *merge) write(b rows.Batch, of []int, from int, files []*file) error {
 	}
 	parts := make([][]parquet.Value, len(files))
 	for c, place := range m.place {
+		if place < 0 {
+			continue
+		}
 		row := 0
 		err := b.Column(c, func(values []parquet.Value) error {
 			for i := range parts {
@@ -232,6 +338,9 @@ func (m *merge) write(b rows.Batch, of []int, from int, files []*file) error {
 					return err
 				}
 				size := 0
+				if m.table != nil && m.types[c] == layout.Datetime && !v.IsNull() {
+					v = parquet.Int64Value(v.Int64() * microseconds)
+				}
 				if v.IsNull() {
 					v = parquet.NullValue().Level(0, 0, place)
 				} else if v = v.Level(0, 1, place); v.Kind() == parquet.ByteArray {
@@ -271,11 +380,15 @@ func (m *merge) write(b rows.Batch, of []int, from int, files []*file) error {
 		if err := put(f.columns[m.loadAt], slices.Repeat([]parquet.Value{load}, counts[i])); err != nil {
 			return err
 		}
+		f.rows += int64(counts[i])
 		f.bytes += len(m.load) * counts[i]
 		m.held += len(m.load) * counts[i]
 	}
 	return nil
 }
+
+// microseconds are those of a millisecond, which values of times are.
+const microseconds = 1000
 
 // typed is the value of a column as its files have it.
 func (m *merge) typed(column int, v parquet.Value) (parquet.Value, error) {
@@ -321,14 +434,31 @@ func (m *merge) put(ctx context.Context, folders []string) error {
 		f := m.open[folder]
 		delete(m.open, folder)
 		m.held -= f.bytes
-		key := fmt.Sprintf("%s%s%s-%d.parquet", m.prefix, folder, m.name, m.written[folder])
+		key := fmt.Sprintf("%s%s%s%s-%d.parquet", m.prefix, folder, m.name, m.token, m.written[folder])
 		m.written[folder]++
 		group.Go(func() error {
 			if err := f.out.Close(); err != nil {
 				return warehouse.Fail(warehouse.CodeFailed, fmt.Errorf("write a file of rows: %w", err))
 			}
+			if m.table != nil {
+				if err := m.account(key, m.times[folder], f); err != nil {
+					return err
+				}
+			}
 			return m.lake.Store.Put(ctx, key, f.buf.Bytes())
 		})
 	}
 	return group.Wait()
+}
+
+// account notes what a finished file of a format's table has, before it is written.
+func (m *merge) account(key string, part *int64, f *file) error {
+	columns, err := stats(f.buf.Bytes(), m.ids)
+	if err != nil {
+		return warehouse.Fail(warehouse.CodeFailed, err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.done = append(m.done, File{Key: key, Size: int64(f.buf.Len()), Rows: f.rows, Part: part, Columns: columns})
+	return nil
 }

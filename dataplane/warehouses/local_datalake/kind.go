@@ -1,24 +1,13 @@
-// Package localdatalake keeps a data lake in the workspace's own folder of the plane. The
-// folder is open only while a load or a test runs, by one of them at a time.
-//
-// A file is synced before it takes its name. Links inside of the folder are refused.
+// Package localdatalake keeps a data lake in the workspace's own folder of the plane.
 package localdatalake
 
 import (
 	"context"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/lake"
-	"weir/shared/durable"
+	"weir/dataplane/warehouse/lake/disk"
 )
 
 //go:embed spec.yaml layout.yaml reserved.txt
@@ -27,108 +16,13 @@ var folder embed.FS
 // Kind is the kind local_datalake, a data lake on disk.
 var Kind = warehouse.Define(folder, open)
 
-// lockType is the file by which one load at a time has the folder; it is never made.
-var lockType = warehouse.FileType{End: end + "/lock"}
-
-const end = ".lake"
-
 // File returns the path of the folder.
 func (s Settings) File() string { return s.Path }
 
 func open(ctx context.Context, s Settings, d warehouse.Deps) (warehouse.Warehouse, error) {
-	path, release, err := d.File(ctx, strings.TrimSuffix(s.Path, end), lockType)
+	store, _, err := disk.Open(ctx, s.Path, d)
 	if err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(filepath.Dir(path))
-	if err != nil {
-		release()
-		return nil, warehouse.Fail(warehouse.CodeUnreachable, fmt.Errorf("open the folder: %w", err))
-	}
-	return lake.New(lake.Config{Store: &disk{root: root, release: release}, Hours: s.Partition == "hour", Blobs: d.Blobs}), nil
-}
-
-// disk is the folder as a store.
-type disk struct {
-	root    *os.Root
-	release func()
-}
-
-func failed(act string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return warehouse.Fail(warehouse.CodeUnreachable, fmt.Errorf("%s in the folder of the lake: %w", act, err))
-}
-
-// Get implements lake.Store.
-func (d *disk) Get(_ context.Context, key string) ([]byte, string, error) {
-	content, err := d.root.ReadFile(key)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, "", nil
-	}
-	sum := sha256.Sum256(content)
-	return content, hex.EncodeToString(sum[:]), failed("read a file", err)
-}
-
-// Put implements lake.Store.
-func (d *disk) Put(ctx context.Context, key string, content []byte) error {
-	if err := ctx.Err(); err != nil {
-		return warehouse.Fail(warehouse.CodeFailed, err)
-	}
-	full := filepath.Join(d.root.Name(), key)
-	if err := d.inside(key); err != nil {
-		return err
-	}
-	if err := durable.MakeFolder(filepath.Dir(full)); err != nil {
-		return failed("make a folder", err)
-	}
-	return failed("write a file", durable.WriteFile(full, content, 0o600))
-}
-
-// inside refuses a key that leads over a link.
-func (d *disk) inside(key string) error {
-	at := ""
-	for name := range strings.SplitSeq(key, "/") {
-		at = filepath.Join(at, name)
-		info, err := d.root.Lstat(at)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return failed("look at a file", err)
-		}
-		if info.Mode()&fs.ModeSymlink != 0 {
-			return warehouse.Fail(warehouse.CodeFailed, fmt.Errorf("%s in the folder of the lake is a link: put the files in its place", at))
-		}
-	}
-	return nil
-}
-
-// Swap implements lake.Store: nobody else has the folder.
-func (d *disk) Swap(ctx context.Context, key string, content []byte, version string) error {
-	_, is, err := d.Get(ctx, key)
-	if err != nil {
-		return err
-	}
-	if is != version {
-		return lake.ErrChanged
-	}
-	return d.Put(ctx, key, content)
-}
-
-// Delete implements lake.Store.
-func (d *disk) Delete(_ context.Context, key string) error {
-	err := d.root.Remove(key)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return failed("remove a file", err)
-}
-
-// Close implements lake.Store.
-func (d *disk) Close() error {
-	err := d.root.Close()
-	d.release()
-	return failed("close", err)
+	return lake.New(lake.Config{Store: store, Hours: s.Partition == "hour", Blobs: d.Blobs}), nil
 }

@@ -1,5 +1,5 @@
 // Warehouses that only add files: whoever reads the files asks them, not the plane.
-const lakes = ["azure_datalake", "gcs_datalake", "local_datalake", "s3_datalake"];
+const lakes = ["azure_datalake", "gcs_datalake", "iceberg", "local_datalake", "s3_datalake"];
 
 /** The kinds of destinations that are warehouses. */
 export const warehouseTypes = [
