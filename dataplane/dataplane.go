@@ -28,6 +28,7 @@ import (
 	"weir/dataplane/listen"
 	"weir/dataplane/live"
 	"weir/dataplane/load"
+	"weir/dataplane/load/pauses"
 	"weir/dataplane/machine"
 	"weir/dataplane/moves"
 	"weir/dataplane/outbound"
@@ -71,34 +72,36 @@ type DataPlane struct {
 	urls      Addresses
 
 	// Made by Run before anything reads them.
-	plane      enrol.Admission
-	plans      plan.Holder
-	live       live.Hub
-	aside      aside.Board
-	code       *transform.Pool
-	files      warehouse.Owners // of warehouses
-	machine    machine.Role
-	loading    *load.Engine
-	yield      *backlog.Yield
-	store      *natsstore.Store
-	shared     [queue.Kinds][]*overflow.Log // by partition
-	detours    []*detour.Log                // of EVENTS, by partition; none without a cluster
-	partitions []*partition.Partition
-	health     *health.Monitor
-	writer     *queue.Writer
-	gateway    *ingest.Gateway
-	view       *view.View
-	moves      *moves.Board
-	syncs      *syncs.Engine
-	profiles   *runs.Board
-	copies     *lookup.Store
-	expires    *erase.Expirer
-	erasures   *erasures.Board
-	pulls      *pull.Board
-	book       *record.Book      // of the jobs of these
-	histories  *temporal.Service // nil: without Temporal
-	access     *auth.Shared      // tokens of the processes of this plane
-	client     *outbound.Client
+	plane       enrol.Admission
+	plans       plan.Holder
+	live        live.Hub
+	aside       aside.Board
+	code        *transform.Pool
+	files       warehouse.Owners // of warehouses
+	machine     machine.Role
+	loading     *load.Engine
+	pauses      pauses.Keeper
+	fileWarning sync.Once // that files belong to one process
+	yield       *backlog.Yield
+	store       *natsstore.Store
+	shared      [queue.Kinds][]*overflow.Log // by partition
+	detours     []*detour.Log                // of EVENTS, by partition; none without a cluster
+	partitions  []*partition.Partition
+	health      *health.Monitor
+	writer      *queue.Writer
+	gateway     *ingest.Gateway
+	view        *view.View
+	moves       *moves.Board
+	syncs       *syncs.Engine
+	profiles    *runs.Board
+	copies      *lookup.Store
+	expires     *erase.Expirer
+	erasures    *erasures.Board
+	pulls       *pull.Board
+	book        *record.Book      // of the jobs of these
+	histories   *temporal.Service // nil: without Temporal
+	access      *auth.Shared      // tokens of the processes of this plane
+	client      *outbound.Client
 }
 
 // Addresses is where a plane listens, as host:port, or is reached, as URLs; empty before Run listens.
@@ -259,6 +262,7 @@ func (d *DataPlane) startEngines(ctx context.Context) (stop func()) {
 			d.cfg.Log.ErrorContext(ctx, "loads ended", "error", err)
 		}
 	})
+	engines.Go(func() { d.pauses.Run(ctx) })
 	engines.Go(func() { d.moves.Run(ctx) })
 	engines.Go(func() { d.syncs.Run(ctx) })
 	engines.Go(func() { d.profiles.Run(ctx) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"weir/dataplane/erasures/places"
 	"weir/dataplane/event"
 	"weir/dataplane/guard"
 	"weir/dataplane/health"
@@ -43,12 +44,13 @@ func (d *DataPlane) viewConfig(g *guard.Guard) view.Config {
 	started := time.Now().UTC().Truncate(time.Second)
 	cfg := view.Config{
 		Plane: d.plane.Plane, Key: d.plane.CapabilityKey, Origins: d.plane.Origins, Guard: g, Plans: &d.plans, Rows: d.rows, Since: func() map[id.Destination]time.Time { return partition.Since(d.partitions, time.Now()) },
-		Live: &d.live, Jobs: d.moves, Previews: drafts.Previews{OfDestination: d.previewDestination, OfTransformation: d.previewTransformation}, Warehouses: loads{d},
+		Live: &d.live, Jobs: d.moves, Previews: drafts.Previews{OfDestination: d.previewDestination, OfTransformation: d.previewTransformation}, Loading: d.elsewhere().Or,
+		Warehouses: &warehouses.Loads{Plans: &d.plans, Engine: d.loading, Pauses: &d.pauses, Accepted: places.Accepted(d.store)},
 		More: []func(*endpoint.Mux){activation.New(d.syncs, d.plans.DestinationName).Register, func(mux *endpoint.Mux) {
 			profiles.Add(mux, d.profiles, d.copies, time.Now, d.elsewhere())
 			pulls.Register(mux, d.pulls)
 			arrivals.Register(mux, arrivals.Config{Counts: d.gateway.Counts, Name: d.plans.SourceName, Since: started})
-			warehouses.Register(mux, &d.plans, d.loading)
+			warehouses.Register(mux, &d.plans, d.loading, d.elsewhere().Or)
 			erasing.Register(mux, erasing.Config{Board: d.erasures, Plans: &d.plans, Loads: d.loading, Expirer: d.expires, Elsewhere: d.elsewhere()})
 			schedule.Register(mux, schedule.Config{Book: d.book, Pulls: d.pulls, Syncs: d.syncs, Profiles: d.profiles, Expirer: d.expires})
 		}},

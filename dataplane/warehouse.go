@@ -12,11 +12,9 @@ import (
 	"weir/dataplane/event"
 	"weir/dataplane/guard"
 	"weir/dataplane/load"
-	"weir/dataplane/load/ask"
 	"weir/dataplane/load/disk"
+	"weir/dataplane/load/pauses"
 	"weir/dataplane/queue"
-	"weir/dataplane/view"
-	"weir/dataplane/view/warehouses"
 	"weir/dataplane/warehouse"
 	"weir/shared/delay"
 	"weir/shared/fault"
@@ -47,10 +45,13 @@ func (d *DataPlane) loader(g *guard.Guard) (*load.Engine, error) {
 			return presence == destination.Removed
 		},
 	}
+	d.pauses = pauses.Keeper{Dir: dir, Log: d.cfg.Log}
 	if d.cfg.Events != "" {
-		c.Held, c.Relay = d.partitions[0].Held, d.store.Relay("loads")
+		c.Held, c.Relay, d.pauses.Table = d.partitions[0].Held, d.store.Relay("loads"), d.store.Table("pauses")
 	}
-	return load.New(c)
+	e, err := load.New(c)
+	d.pauses.Engine = e
+	return e, err
 }
 
 // warehouseDeps is what warehouses may use, but for staged files.
@@ -70,6 +71,11 @@ func (d *DataPlane) adoptFiles(ctx context.Context) {
 func (d *DataPlane) jobs(deps warehouse.Deps) []load.Job {
 	var jobs []load.Job
 	for _, w := range d.plans.Warehouses() {
+		if w.File != "" && d.cfg.Events != "" {
+			d.fileWarning.Do(func() {
+				d.cfg.Log.Warn("The file of a warehouse belongs to one process of a plane, and another one that takes over begins its own: use a warehouse that all processes reach.", "workspace", string(w.Workspace), "destination", string(w.ID))
+			})
+		}
 		deps := deps
 		deps.Workspace = w.Workspace
 		jobs = append(jobs, load.Job{
@@ -112,59 +118,4 @@ func (d *DataPlane) appendTaken(ctx context.Context, partition int, events []eve
 			return err
 		}
 	}
-}
-
-// loads is what the view may ask of the loads.
-type loads struct{ *DataPlane }
-
-// Hasten lets a warehouse be loaded without delay.
-func (l loads) Hasten(_ context.Context, _ id.Workspace, d id.Destination) error {
-	return l.loading.Hasten(d)
-}
-
-// Pause pauses the loads of a warehouse, or resumes them.
-func (l loads) Pause(_ context.Context, _ id.Workspace, d id.Destination, paused bool) error {
-	return l.loading.Pause(d, paused)
-}
-
-// Loads lists loads, newest first, and what waits.
-func (l loads) Loads(_ context.Context, ws id.Workspace, only id.Destination) ([]view.Loaded, []view.Waiting, error) {
-	var all []view.Loaded
-	var waits []view.Waiting
-	staged := map[id.Destination]int64{}
-	counted, _ := l.loading.Staged()
-	for k, n := range counted {
-		staged[k.Destination] += n
-	}
-	for _, w := range l.plans.Warehouses() {
-		if w.Workspace != ws || only != "" && w.ID != only {
-			continue
-		}
-		waits = append(waits, view.Waiting{Destination: w.ID, Events: staged[w.ID], Next: l.loading.Next(w.ID), Paused: l.loading.Paused(w.ID)})
-		for _, x := range l.loading.Loads(w.ID) {
-			one := view.Loaded{
-				ID: x.ID, Destination: w.ID, At: x.At, State: string(x.State), Rows: x.Rows, Took: x.Took, Attempt: x.Attempt, Next: x.Next, Code: x.Code, Detail: x.Detail,
-			}
-			one.Tables, one.Events = x.Names()
-			all = append(all, one)
-		}
-	}
-	return all, waits, nil
-}
-
-// Query runs a reading statement. What the warehouse says against it is shown to
-// whoever asked.
-func (l loads) Query(ctx context.Context, _ id.Workspace, d id.Destination, sql string, row func(columns []string, values []any) error) error {
-	return warehouses.Spoken(l.loading.Query(ctx, d, sql, func(object []byte) error {
-		columns, values, err := ask.Columns(object)
-		if err != nil {
-			return err
-		}
-		return row(columns, values)
-	}))
-}
-
-// Test signs in.
-func (l loads) Test(ctx context.Context, _ id.Workspace, d id.Destination) error {
-	return warehouses.Spoken(l.loading.Test(ctx, d))
 }

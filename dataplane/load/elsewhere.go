@@ -95,8 +95,12 @@ func (e *Engine) hastenAll() {
 	}
 }
 
-// hasten lets the loader go on without delay.
+// hasten lets the loader go on without delay. It is loaded next at no time until it has looked
+// what there is.
 func (l *loader) hasten() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next = time.Time{}
 	select {
 	case l.wake <- struct{}{}:
 	default: // it is going to

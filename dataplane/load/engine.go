@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -339,6 +338,6 @@ func (e *Engine) Test(ctx context.Context, d id.Destination) error {
 // next returns the first record of each partition that no closed load of d has.
 func (e *Engine) next(d id.Destination) ([]uint64, error) {
 	var c disk.Cursor
-	_, err := durable.GetJSON(filepath.Join(e.c.Dir, string(d), "cursor.json"), &c)
+	_, err := durable.GetJSON(e.folder(d).Path("cursor.json"), &c)
 	return c.Next, err
 }

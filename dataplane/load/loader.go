@@ -101,8 +101,10 @@ func (l *loader) run(ctx context.Context) {
 func (l *loader) rest(ctx context.Context, wait time.Duration) {
 	set := func(at time.Time) {
 		l.mu.Lock()
-		l.next = at
-		l.mu.Unlock()
+		defer l.mu.Unlock()
+		if len(l.wake) == 0 {
+			l.next = at
+		}
 	}
 	if wait > 0 {
 		set(l.e.c.Now().Add(wait))

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"errors"
 	"time"
 
 	"weir/dataplane/load/disk"
@@ -20,10 +21,7 @@ func (e *Engine) Pause(d id.Destination, paused bool) error {
 	if paused {
 		return e.folder(d).Pause(disk.Paused{At: e.c.Now().UTC(), Workspace: j.Workspace})
 	}
-	if err := e.folder(d).Remove(disk.PausedFile); err != nil {
-		return err
-	}
-	return e.Hasten(d)
+	return errors.Join(e.folder(d).Remove(disk.PausedFile), e.Hasten(d))
 }
 
 // Paused returns since when the loads of a destination are paused, as far as that can be

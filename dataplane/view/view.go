@@ -39,14 +39,16 @@ type Config struct {
 	Parked     []Lister  // by partition
 	Quarantine []Lister  // by partition
 	Warehouses Warehouses
-	Query      QueryLimits
-	Previews   preview.Previews
-	Dial       probe.Dial
-	Try        probe.Try
-	More       []func(*endpoint.Mux) // further calls
-	Healthy    func() error          // nil: the plane is well
-	Now        func() time.Time      // nil: time.Now
-	Log        *slog.Logger          // nil: none
+	// Loading has a call answered by the process of the plane that loads. nil: this is the only one.
+	Loading  func(func(*endpoint.Call) (any, error)) func(*endpoint.Call) (any, error)
+	Query    QueryLimits
+	Previews preview.Previews
+	Dial     probe.Dial
+	Try      probe.Try
+	More     []func(*endpoint.Mux) // further calls
+	Healthy  func() error          // nil: the plane is well
+	Now      func() time.Time      // nil: time.Now
+	Log      *slog.Logger          // nil: none
 }
 
 // Dead is the dead letters of one partition; *parked.Store is one.
@@ -94,10 +96,13 @@ func New(cfg Config) (*View, error) {
 	v.mux.Handle("GET /v1/jobs", capability.ReadJobs, v.jobs)
 	v.mux.Handle("GET /v1/jobs/{job}", capability.ReadJobs, v.job)
 	v.mux.Handle("POST /v1/jobs/{job}/stop", capability.StopJobs, v.stop)
-	v.mux.Handle("GET /v1/loads", capability.ReadLoads, v.loads)
-	v.mux.Handle("POST /v1/loads", capability.StartLoads, v.loadNow)
-	v.mux.Handle("POST /v1/loads/pause", capability.StartLoads, v.pauseLoads)
-	v.mux.Handle("POST /v1/loads/resume", capability.StartLoads, v.resumeLoads)
+	if cfg.Loading == nil {
+		cfg.Loading = func(f func(*endpoint.Call) (any, error)) func(*endpoint.Call) (any, error) { return f }
+	}
+	v.mux.Handle("GET /v1/loads", capability.ReadLoads, cfg.Loading(v.loads))
+	v.mux.Handle("POST /v1/loads", capability.StartLoads, cfg.Loading(v.loadNow))
+	v.mux.Handle("POST /v1/loads/pause", capability.StartLoads, cfg.Loading(v.pauseLoads))
+	v.mux.Handle("POST /v1/loads/resume", capability.StartLoads, cfg.Loading(v.resumeLoads))
 	v.mux.Stream("POST /v1/query", capability.Query, v.query)
 	v.mux.Stream("POST /v1/preview/transformation", capability.Preview, func(c *endpoint.Call, l *endpoint.Lines) error { return cfg.Previews.Transformation(v.previews, c, l) })
 	v.mux.Stream("POST /v1/preview/destination", capability.Preview, func(c *endpoint.Call, l *endpoint.Lines) error { return cfg.Previews.Destination(v.previews, c, l) })

@@ -59,6 +59,8 @@ type Warehouses interface {
 	// Loads returns the recent loads, newest first, of all warehouses of ws for "", and
 	// what waits for the next ones.
 	Loads(ctx context.Context, ws id.Workspace, d id.Destination) ([]Loaded, []Waiting, error)
+	// Settle waits until what was accepted before is staged, some seconds at most.
+	Settle(ctx context.Context) error
 	// Hasten lets d be loaded without delay.
 	Hasten(ctx context.Context, ws id.Workspace, d id.Destination) error
 	// Pause lets no load of d begin until it is called again without paused.
@@ -132,9 +134,12 @@ func moment(t time.Time) *time.Time {
 	return &t
 }
 
-func (v *View) loadNow(c *endpoint.Call) (any, error)     { return v.change(c, Warehouses.Hasten) }
-func (v *View) pauseLoads(c *endpoint.Call) (any, error)  { return v.change(c, pausing(true)) }
-func (v *View) resumeLoads(c *endpoint.Call) (any, error) { return v.change(c, pausing(false)) }
+func (v *View) loadNow(c *endpoint.Call) (any, error) {
+	return v.change(c, Warehouses.Settle, Warehouses.Hasten)
+}
+
+func (v *View) pauseLoads(c *endpoint.Call) (any, error)  { return v.change(c, nil, pausing(true)) }
+func (v *View) resumeLoads(c *endpoint.Call) (any, error) { return v.change(c, nil, pausing(false)) }
 
 type onLoads = func(w Warehouses, ctx context.Context, ws id.Workspace, d id.Destination) error
 
@@ -144,8 +149,9 @@ func pausing(paused bool) onLoads {
 	}
 }
 
-// change does something to the loads of the warehouse that a call names.
-func (v *View) change(c *endpoint.Call, do onLoads) (any, error) {
+// change does something to the loads of the warehouse that a call names, and answers when: after
+// before, which may be nil.
+func (v *View) change(c *endpoint.Call, before func(Warehouses, context.Context) error, do onLoads) (any, error) {
 	var in struct{ Destination string }
 	err := errors.Join(endpoint.Offers(v.cfg.Warehouses != nil, "warehouses"), c.Whole())
 	if err == nil {
@@ -157,6 +163,11 @@ func (v *View) change(c *endpoint.Call, do onLoads) (any, error) {
 	d, err := v.warehouse(c, in.Destination)
 	if err != nil {
 		return nil, err
+	}
+	if before != nil {
+		if err := before(v.cfg.Warehouses, c.Context()); err != nil {
+			return nil, err
+		}
 	}
 	return map[string]time.Time{"at": v.cfg.Now().UTC()}, do(v.cfg.Warehouses, c.Context(), c.Grant.Workspace, d)
 }

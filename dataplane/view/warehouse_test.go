@@ -46,6 +46,11 @@ func (w *warehouse) Loads(_ context.Context, ws id.Workspace, d id.Destination) 
 	return w.loads, []view.Waiting{{Destination: "dst_b", Events: 5, Next: now.Add(time.Second)}, {Destination: "dst_gone", Paused: now}}, nil
 }
 
+func (w *warehouse) Settle(context.Context) error {
+	w.note("settle")
+	return nil
+}
+
 func (w *warehouse) Hasten(_ context.Context, ws id.Workspace, d id.Destination) error {
 	w.note("hasten ", ws, " ", d)
 	return nil
@@ -140,7 +145,7 @@ func TestLoadsAreHastenedAndPausedWithinTheGrant(t *testing.T) {
 			}
 		}
 	}
-	if d := cmp.Diff([]string{"hasten ws_a dst_b", "pause ws_a dst_b true", "pause ws_a dst_b false"}, w.asked); d != "" {
+	if d := cmp.Diff([]string{"settle", "hasten ws_a dst_b", "pause ws_a dst_b true", "pause ws_a dst_b false"}, w.asked); d != "" {
 		t.Errorf("asked (-want +got):\n%s", d)
 	}
 }

@@ -56,16 +56,21 @@ type answered struct {
 // carried are the headers that are sent on.
 var carried = []string{"Authorization", "Origin", "Content-Type"}
 
-// here answers a call by f in the process that runs profiles, and asks that process in the others.
 func (v calls) here(f func(*endpoint.Call) (any, error)) func(*endpoint.Call) (any, error) {
-	if !v.elsewhere.Several {
+	return v.elsewhere.Or(f)
+}
+
+// Or answers a call by f in the process that runs profiles, and loads, and asks that process in the
+// others.
+func (e Elsewhere) Or(f func(*endpoint.Call) (any, error)) func(*endpoint.Call) (any, error) {
+	if !e.Several {
 		return f
 	}
 	return func(c *endpoint.Call) (any, error) {
-		if v.elsewhere.Here(c) {
+		if e.Here(c) {
 			return f(c)
 		}
-		return v.elsewhere.ask(c)
+		return e.ask(c)
 	}
 }
 

@@ -52,11 +52,12 @@ type calls struct {
 	known Tables
 }
 
-// Register adds the calls to a mux.
-func Register(m *endpoint.Mux, plans Plans, known Tables) {
+// Register adds the calls to a mux. loading has a call answered by the process of the plane that
+// loads: others know nothing of what loads filled.
+func Register(m *endpoint.Mux, plans Plans, known Tables, loading func(func(*endpoint.Call) (any, error)) func(*endpoint.Call) (any, error)) {
 	v, slots := calls{plans, known}, endpoint.NewSlots()
-	m.Handle("GET /v1/warehouse/schema", capability.ReadLoads, endpoint.In(slots, v.schema))
-	m.Handle("GET /v1/warehouse/drift", capability.ReadLoads, endpoint.In(slots, v.drift))
+	m.Handle("GET /v1/warehouse/schema", capability.ReadLoads, loading(endpoint.In(slots, v.schema)))
+	m.Handle("GET /v1/warehouse/drift", capability.ReadLoads, loading(endpoint.In(slots, v.drift)))
 }
 
 // find returns the warehouse that a call names by name or identifier.

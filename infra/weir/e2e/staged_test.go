@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestAWarehouseIsLoadedNow loads what waits for a warehouse that is loaded once an hour.
+// TestAWarehouseIsLoadedNow loads what was just sent to a warehouse that is loaded once an hour.
 func TestAWarehouseIsLoadedNow(t *testing.T) {
 	t.Parallel()
 	_, in := dev(t, t.TempDir(), `workspace: acme
@@ -28,11 +28,9 @@ connections:
 			return contains(out, fmt.Sprintf(`"destination":"lake","waiting":%d,`, waiting)) && contains(out, state)
 		})
 	}
-	for n := range 2 { // the first load may be the one after the start
+	for n := range 3 { // what was accepted before the command is in it, and the first load may be the one after the start
 		accept(t, in.Gateway, "/v1/track", "wk_web", fmt.Sprintf(`{"userId":"u","event":"Paid","messageId":"m%d"}`, n))
-		until(t, "it is staged or loaded", func() bool { b := bookOf(t, in, "web", "lake"); return b.Staged+b.Delivered == int64(n+1) })
 		weir("load", "now", "lake")
-		stand(0, `"state":"done"`)
 		if got := rowCount(t, in, "paid"); got != int64(n+1) {
 			t.Errorf("%d rows after load now, want %d", got, n+1)
 		}
@@ -40,7 +38,7 @@ connections:
 	accept(t, in.Gateway, "/v1/track", "wk_web", `{"userId":"u","event":"Paid","messageId":"m"}`)
 	stand(1, `"rows":`)
 	weir("load", "now", "lake", "--detach")
-	until(t, "it is loaded", func() bool { return rowCount(t, in, "paid") == 3 })
+	until(t, "it is loaded", func() bool { return rowCount(t, in, "paid") == 4 })
 	if out := run(t, 1, "", "load", "now", "nowhere", "--data-dir", in.Dir); !contains(out, "nowhere") {
 		t.Errorf("load now of what there is not says %s", out)
 	}

@@ -47,8 +47,8 @@ func newLoadNow(shell *console.Console) *cobra.Command {
 	cmd := k.RemoteFlags(&cobra.Command{
 		Use:   "now DESTINATION",
 		Short: "Load a warehouse without delay",
-		Long: `Loads what waits for a warehouse without regard to how often it is loaded, and also
-when it waits because a load failed. It shows progress until the rows are there, and fails
+		Long: `Loads what was accepted before the command for a warehouse, without regard to how often it is
+loaded, and also when it waits because a load failed. It shows progress until the rows are there, and fails
 when the load does; the plane goes on trying by itself. --detach only begins.`,
 		Example: `  weir load now lake
   weir load now lake --detach`,
@@ -90,7 +90,7 @@ func newLoadPause(shell *console.Console) *cobra.Command {
 		Use:   "pause DESTINATION",
 		Short: "Let no load of a warehouse begin",
 		Long: `Lets no load of a warehouse begin until 'weir load resume', also after the plane was
-started again. The load under way ends. Events wait on the plane's disk meanwhile.`,
+started again, and in none of its processes. The load under way ends. Events wait on the plane's disk meanwhile.`,
 		Example: `  weir load pause lake`,
 	}, (*remote.View).PauseLoads)
 }
