@@ -148,7 +148,8 @@ type Chained interface {
 }
 
 // Sink speaks its own protocol. An error of Write means that nothing is known:
-// the batch is retried.
+// the batch is retried. A Sink of an object with the action snapshot has a method Complete,
+// too; see outbound.Link.
 type Sink interface {
 	Write(ctx context.Context, b Batch) ([]Verdict, error)
 	Close() error

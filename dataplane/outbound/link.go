@@ -70,27 +70,70 @@ func record(results []Result, verdicts []destination.Verdict, status int) {
 func (l *Link) write(ctx context.Context, t *destination.Target, b destination.Batch) ([]destination.Verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.Limits.WithDefaults().Timeout)
 	defer cancel()
-	verdicts, err := l.writeTo(ctx, t, b)
+	var verdicts []destination.Verdict
+	err := l.with(ctx, t, func(s destination.Sink) (err error) {
+		verdicts, err = s.Write(ctx, b)
+		return err
+	})
 	if err != nil && ctx.Err() != nil && fault.KindOf(err) != fault.Denied {
 		err = ctx.Err()
 	}
 	return verdicts, err
 }
 
-func (l *Link) writeTo(ctx context.Context, t *destination.Target, b destination.Batch) ([]destination.Verdict, error) {
+// with opens the target's sink where it is not open, and uses it.
+func (l *Link) with(ctx context.Context, t *destination.Target, do func(destination.Sink) error) error {
 	l.mu.RLock()
 	if l.target != t {
 		l.mu.RUnlock()
 		if err := l.open(ctx, t); err != nil {
-			return nil, err
+			return err
 		}
 		l.mu.RLock()
 	}
 	defer l.mu.RUnlock()
 	if l.sink == nil {
-		return nil, context.Canceled // closed in between
+		return context.Canceled // closed in between
 	}
-	return l.sink.Write(ctx, b)
+	return do(l.sink)
+}
+
+// completeTime is how long Complete may take: what it replaces is removed, too.
+const completeTime = 3 * time.Minute
+
+// whole is a Sink that takes all rows of a model as one set.
+type whole interface {
+	// Complete puts a set, of which Write delivered each part, in the place of the former one,
+	// which is whole until then. It may be repeated. The verdict has no item.
+	Complete(ctx context.Context, set string, parts map[string]int64) (destination.Verdict, error)
+}
+
+// Complete puts a set of all rows of a model in the place of the former one. The name of a set
+// is of what it is one, a slash and its own name, which is greater than those before; parts are
+// the batches that the target took, by Name, which begins with the set's and a slash, with how
+// many rows of them. The result is that of one item.
+func (l *Link) Complete(ctx context.Context, t *destination.Target, set string, parts map[string]int64) Result {
+	ctx, cancel := context.WithTimeout(ctx, completeTime)
+	defer cancel()
+	var v destination.Verdict
+	err := fault.New(fault.Internal, "The destination has no sets.")
+	if t.Sink != nil {
+		err = l.with(ctx, t, func(sink destination.Sink) (err error) {
+			to, ok := sink.(whole)
+			if !ok {
+				v = destination.Verdict{Outcome: destination.Dead, Code: "kind_fault"}
+				return nil
+			}
+			v, err = to.Complete(ctx, set, parts)
+			return err
+		})
+	}
+	if err != nil && ctx.Err() != nil && fault.KindOf(err) != fault.Denied {
+		err = ctx.Err()
+	}
+	results := make([]Result, 1)
+	record(results, destination.Wrote(1, []destination.Verdict{v}, err), 0)
+	return results[0]
 }
 
 func (l *Link) open(ctx context.Context, t *destination.Target) error {

@@ -48,6 +48,9 @@ type run struct {
 	detail   string              // what the warehouse says against the model; it stays in this process
 	target   *destination.Target // as it is configured
 	sendTo   *destination.Target // the same as rows are sent to it
+	set      string              // the name of what is written as one set; "": rows count one by one
+	parts    map[string]int64    // of the set: how many rows batches have that were taken, by name
+	complete bool                // the set is in the place of the former one
 }
 
 // sending is a row that is to be sent.
@@ -79,6 +82,15 @@ func (r *run) step(ctx context.Context, s State) (jobs.Next, error) {
 		}
 		if r.done() {
 			return jobs.Next{}, nil
+		}
+		if r.written() {
+			if wait, code := r.replace(ctx); wait > 0 {
+				return r.wait(ctx, code, wait), nil
+			}
+			if r.done() {
+				return jobs.Next{}, nil
+			}
+			continue
 		}
 		if wait, code := r.send(ctx); wait > 0 {
 			if wait > flushTime/2 && r.settled.Len() > 0 {
@@ -148,7 +160,9 @@ func (r *run) plan(ctx context.Context, s State) (jobs.Next, error) {
 	if p.Held != "" {
 		return jobs.Next{}, nil
 	}
-	r.planned, r.flushed = true, time.Now()
+	if r.planned, r.flushed = true, time.Now(); p.Whole {
+		r.set, r.parts = string(r.task.Sync.ID)+"/"+r.books.ID, map[string]int64{}
+	}
 	r.books.State, r.books.Planned, r.books.Invalid, r.books.Removed = Writing, p.Planned, p.Invalid, p.Removed
 	r.books.Waiting = p.Waiting
 	r.failures = 0
@@ -161,7 +175,7 @@ func (r *run) plan(ctx context.Context, s State) (jobs.Next, error) {
 func (r *run) turn(ctx context.Context) error {
 	return r.with(ctx, func(b *books.Book, s tables.Session) error {
 		if r.settled.Len() > 0 {
-			if err := b.Settle(ctx, s, r.books.ID, time.Now(), r.settled); err != nil {
+			if err := b.Settle(ctx, s, r.books.ID, r.now(), r.settled); err != nil {
 				return err
 			}
 			r.settled = books.Settled{}
@@ -177,8 +191,13 @@ func (r *run) turn(ctx context.Context) error {
 			}
 			r.last = len(rows) == 0
 		}
-		if len(r.page) > 0 || !r.last {
+		if len(r.page) > 0 || !r.last || r.written() {
 			return nil
+		}
+		if r.complete {
+			if err := b.SettleSet(ctx, s, r.books.ID, r.books.Began, r.now()); err != nil {
+				return err
+			}
 		}
 		r.books.Ended = time.Now().UTC()
 		if r.books.State, r.books.Code = Completed, ""; r.books.Accepted+r.books.Rejected != r.books.Planned {
@@ -190,6 +209,36 @@ func (r *run) turn(ctx context.Context) error {
 		}
 		return err
 	})
+}
+
+// now is a time that is not before the run's begin: clocks are set.
+func (r *run) now() time.Time {
+	if now := time.Now(); now.After(r.books.Began) {
+		return now
+	}
+	return r.books.Began
+}
+
+// written says that all rows of a set are written, and that it is not yet in the place of the
+// former one. A set of which the destination took no row replaces none.
+func (r *run) written() bool {
+	return r.set != "" && !r.complete && r.last && len(r.page) == 0 && r.books.Accepted+r.books.Rejected == r.books.Planned && (r.books.Accepted > 0 || r.books.Planned == 0)
+}
+
+// replace puts the set in the place of the former one. A positive wait says that the
+// destination does not do it now, and code why. The run fails where it never does.
+func (r *run) replace(ctx context.Context) (wait time.Duration, code string) {
+	switch res := r.link.Complete(ctx, r.sendTo, r.set, r.parts); res.Outcome {
+	case destination.Delivered:
+		r.complete, r.failures = true, 0
+		return 0, ""
+	case destination.Retry:
+		r.failures++
+		return max(res.After, r.e.cfg.Backoff(r.failures)), res.Code
+	default:
+		r.books.State, r.books.Code, r.books.Ended = Failed, res.Code, time.Now().UTC()
+		return 0, ""
+	}
 }
 
 // leave writes down what was sent; the rest is for the next run.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -59,6 +60,13 @@ func Event(ws id.Workspace, s activation.Sync, row books.Row, now time.Time) (ev
 		r.Fields = map[string]any{}
 	case s.Mode == activation.Update:
 		r.Action = "update"
+	case s.Mode == activation.Snapshot:
+		r.Action, r.Changed, r.Fields = "insert", nil, maps.Clone(row.Fields)
+		for f := range s.Identifiers { // a set has the same columns in each file
+			if _, there := r.Fields[f]; !there && r.Identifiers[f] == "" {
+				r.Fields[f] = nil
+			}
+		}
 	case s.Mode == activation.Append:
 		r.Action, r.Changed = "insert", nil
 	}
@@ -88,6 +96,10 @@ func (r *run) send(ctx context.Context) (wait time.Duration, code string) {
 		results []outbound.Result
 		outcome outbound.Outcome
 	}
+	name := fmt.Sprintf("%s-%s-", r.task.Sync.ID, r.books.ID)
+	if r.set != "" {
+		name = r.set + "/"
+	}
 	var all []*batch
 	for from := 0; from < most; from += size {
 		rows := r.page[from:min(from+size, most)]
@@ -96,7 +108,7 @@ func (r *run) send(ctx context.Context) (wait time.Duration, code string) {
 	var sent sync.WaitGroup
 	for _, b := range all {
 		sent.Go(func() {
-			items := destination.Batch{Items: make([]destination.Item, len(b.rows)), Now: now, Name: fmt.Sprintf("%s-%s-%08d", r.task.Sync.ID, r.books.ID, b.rows[0].N)}
+			items := destination.Batch{Items: make([]destination.Item, len(b.rows)), Now: now, Name: fmt.Sprintf("%s%08d", name, b.rows[0].N)}
 			for i := range b.rows {
 				made, err := Event(r.task.Workspace, r.task.Sync, b.rows[i].Row, now)
 				if err != nil { // a number that JSON does not have
@@ -133,6 +145,7 @@ func (r *run) send(ctx context.Context) (wait time.Duration, code string) {
 				left = append(left, row)
 			}
 		}
+		r.note(fmt.Sprintf("%s%08d", name, b.rows[0].N), b.results)
 	}
 	r.page = append(left, r.page[most:]...)
 	if code == "" {
@@ -163,6 +176,8 @@ func good(b destination.Batch, results []outbound.Result) (destination.Batch, []
 // settle notes what became of a row, and reports whether it has to be sent again.
 func (r *run) settle(row sending, res outbound.Result, answered bool) (again bool) {
 	switch {
+	case res.Outcome == destination.Delivered && r.set != "":
+		r.books.Accepted++
 	case res.Outcome == destination.Delivered:
 		r.settled.Accepted = append(r.settled.Accepted, row.N)
 		r.books.Accepted++
@@ -175,4 +190,17 @@ func (r *run) settle(row sending, res outbound.Result, answered bool) (again boo
 		r.books.Rejected++
 	}
 	return false
+}
+
+// note adds a batch to the set, where there is one and the batch was taken.
+func (r *run) note(name string, results []outbound.Result) {
+	rows := int64(0)
+	for _, res := range results {
+		if res.Outcome == destination.Delivered {
+			rows++
+		}
+	}
+	if r.set != "" && rows > 0 {
+		r.parts[name] = rows
+	}
 }

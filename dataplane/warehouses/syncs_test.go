@@ -35,6 +35,14 @@ func TestSyncs(t *testing.T) {
 					syncstest.Modes(t, func(t *testing.T) syncstest.Open { return opening(t, kind, setup(t)) })
 				})
 			}
+			t.Run("snapshots", func(t *testing.T) {
+				t.Parallel()
+				stride := 1
+				if *syncSteps <= 2 {
+					stride = 9
+				}
+				syncstest.Snapshots(t, opening(t, kind, setup(t)), stride)
+			})
 			t.Run("wide", func(t *testing.T) { t.Parallel(); syncstest.Wide(t, opening(t, kind, setup(t))) })
 			syncstest.Run(t, func(t *testing.T) syncstest.Open { return opening(t, kind, setup(t)) }, *syncSteps)
 		})

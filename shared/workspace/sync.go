@@ -108,7 +108,7 @@ func (k *check) syncs(list []activation.Sync, models map[id.Model]activation.Mod
 			k.add(at+".model", "unknown_model", "This model is not in the workspace.")
 		}
 		for _, one := range []struct{ name, value, of string }{
-			{"mode", s.Mode, "upsert, update, insert, mirror, append"}, {"removed", s.Removed, "nothing, delete, clear"}, {"first", s.First, "send, assume"},
+			{"mode", s.Mode, "upsert, update, insert, mirror, append, snapshot"}, {"removed", s.Removed, "nothing, delete, clear"}, {"first", s.First, "send, assume"},
 		} {
 			if one.value != "" && !slices.Contains(strings.Split(one.of, ", "), one.value) {
 				k.add(at+"."+one.name, "not_in_enum", "This is one of %s.", one.of)
@@ -116,6 +116,9 @@ func (k *check) syncs(list []activation.Sync, models map[id.Model]activation.Mod
 		}
 		if s.Mode == activation.Mirror && s.Removed != "" && s.Removed != activation.Delete {
 			k.add(at+".removed", "not_allowed", "The mode mirror deletes what is removed; leave removed out, or take the mode upsert.")
+		}
+		if s.Mode == activation.Snapshot && s.Removed != "" && s.Removed != activation.Delete {
+			k.add(at+".removed", "not_allowed", "The mode snapshot writes the rows that there are; leave removed out.")
 		}
 		if s.Mode == activation.Append && s.Removed != "" && s.Removed != activation.Nothing {
 			k.add(at+".removed", "not_allowed", "The mode append adds records and knows none again; leave removed out.")
@@ -168,13 +171,13 @@ func (k *check) object(at string, s activation.Sync, spec catalog.Spec) {
 		k.add(at+".object", "unknown_object", "A destination of the type %s has the objects %s.", spec.Name, strings.Join(known, ", "))
 		return
 	}
-	needs := map[string][]string{activation.Upsert: {"upsert"}, activation.Mirror: {"upsert", "delete"}, activation.Update: {"update"}, activation.Insert: {"insert"}, activation.Append: {"insert"}}[s.Mode]
+	needs := map[string][]string{activation.Upsert: {"upsert"}, activation.Mirror: {"upsert", "delete"}, activation.Update: {"update"}, activation.Insert: {"insert"}, activation.Append: {"insert"}, activation.Snapshot: {"snapshot"}}[s.Mode]
 	for _, action := range needs {
 		if !slices.Contains(o.Actions, action) {
 			k.add(at+".mode", "not_allowed", "The mode %s needs the action %s; records of %s take %s.", s.Mode, action, o.Name, strings.Join(o.Actions, ", "))
 		}
 	}
-	if s.Removed == activation.Delete && s.Mode != activation.Mirror && !slices.Contains(o.Actions, "delete") {
+	if s.Removed == activation.Delete && s.Mode != activation.Mirror && s.Mode != activation.Snapshot && !slices.Contains(o.Actions, "delete") {
 		k.add(at+".removed", "not_allowed", "Records of %s cannot be deleted.", o.Name)
 	}
 	if s.Removed == activation.Clear && !slices.Contains(o.Actions, "upsert") && !slices.Contains(o.Actions, "update") {

@@ -19,6 +19,7 @@ func synced() (workspace.Config, []catalog.Spec) {
 		{Family: catalog.Warehouses, Name: "lake", Models: true, Profiles: true}, {Family: catalog.Warehouses, Name: "heap"}, {Family: catalog.Destinations, Name: "mail"},
 		{Family: catalog.Destinations, Name: "crm", Objects: []objects.Object{
 			{Name: "contact", Actions: []string{"upsert", "update", "delete"}, Identifiers: []objects.Field{{Name: "email"}, {Name: "id"}}},
+			{Name: "set", Actions: []string{"snapshot"}},
 			{Name: "row", Actions: []string{"insert"}, Closed: true, Fields: []objects.Field{{Name: "a", Required: true}, {Name: "b"}}},
 		}},
 	}
@@ -82,11 +83,18 @@ func TestModelsAndSyncsAreCheckedAsAWhole(t *testing.T) {
 		"an unknown mode":          {sync(func(s *activation.Sync) { s.Mode = "merge" }), "syncs[0].mode not_in_enum"},
 		"a mode that is not there": {sync(func(s *activation.Sync) { s.Mode = "append" }), "syncs[0].mode not_allowed"},
 		"mirror":                   {sync(func(s *activation.Sync) { s.Mode = "mirror" }), ""},
-		"mirror that keeps":        {sync(func(s *activation.Sync) { s.Mode, s.Removed = "mirror", "nothing" }), "syncs[0].removed not_allowed"},
-		"no identifier":            {sync(func(s *activation.Sync) { s.Identifiers = nil }), "syncs[0].identifiers required"},
-		"an unknown identifier":    {sync(func(s *activation.Sync) { s.Identifiers["phone"] = "phone" }), "syncs[0].identifiers.phone unknown_field"},
-		"a field with a break":     {sync(func(s *activation.Sync) { s.Mapping["a\nb"] = "x" }), "syncs[0].mapping bad_name"},
-		"a column in quotes":       {sync(func(s *activation.Sync) { s.Mapping["a"] = `x"` }), "syncs[0].mapping.a bad_name"},
+		"a snapshot": {func(c *workspace.Config) {
+			c.Syncs[0].Mode, c.Syncs[0].Object, c.Syncs[0].Identifiers, c.Syncs[0].Mapping = "snapshot", "set", nil, map[string]string{"a": "a"}
+		}, ""},
+		"a snapshot where there are none": {sync(func(s *activation.Sync) { s.Mode = "snapshot" }), "syncs[0].mode not_allowed"},
+		"a snapshot that keeps": {func(c *workspace.Config) {
+			c.Syncs[0].Mode, c.Syncs[0].Object, c.Syncs[0].Removed, c.Syncs[0].Identifiers = "snapshot", "set", "nothing", nil
+		}, "syncs[0].removed not_allowed"},
+		"mirror that keeps":     {sync(func(s *activation.Sync) { s.Mode, s.Removed = "mirror", "nothing" }), "syncs[0].removed not_allowed"},
+		"no identifier":         {sync(func(s *activation.Sync) { s.Identifiers = nil }), "syncs[0].identifiers required"},
+		"an unknown identifier": {sync(func(s *activation.Sync) { s.Identifiers["phone"] = "phone" }), "syncs[0].identifiers.phone unknown_field"},
+		"a field with a break":  {sync(func(s *activation.Sync) { s.Mapping["a\nb"] = "x" }), "syncs[0].mapping bad_name"},
+		"a column in quotes":    {sync(func(s *activation.Sync) { s.Mapping["a"] = `x"` }), "syncs[0].mapping.a bad_name"},
 		"an unknown field": {sync(func(s *activation.Sync) {
 			s.Mode, s.Object, s.Mapping = "append", "row", map[string]string{"a": "a", "z": "z"}
 		}), "syncs[0].mapping.z unknown_field"},

@@ -20,6 +20,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"time"
 
 	"weir/dataplane/bucket"
 	"weir/dataplane/destination"
@@ -40,6 +41,7 @@ const codeUnsupported = "unsupported_event"
 type sink struct {
 	settings Settings
 	store    *bucket.Bucket
+	now      func() time.Time
 }
 
 // Check wants keys, or the machine's role in their place.
@@ -68,7 +70,7 @@ func open(_ context.Context, s Settings, d destination.Deps) (destination.Sink, 
 	if err != nil {
 		return nil, err
 	}
-	return &sink{settings: s, store: store}, nil
+	return &sink{settings: s, store: store, now: d.Now}, nil
 }
 
 // row is an item as a line of a file.
@@ -130,7 +132,7 @@ func (s *sink) Write(ctx context.Context, b destination.Batch) ([]destination.Ve
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.request(ctx, http.MethodPut, s.key(b), body)
+	v, err := s.request(ctx, http.MethodPut, s.key(b.Name), body)
 	if err != nil {
 		return nil, err
 	}
@@ -141,9 +143,9 @@ func (s *sink) Write(ctx context.Context, b destination.Batch) ([]destination.Ve
 	return verdicts, nil
 }
 
-// key is the key of a batch's file.
-func (s *sink) key(b destination.Batch) string {
-	return s.settings.Prefix + cmp.Or(b.Name, "rows") + "." + s.settings.Format + map[bool]string{true: ".gz"}[s.settings.Compression == "gzip"]
+// key is the key of the file of a batch with a name.
+func (s *sink) key(name string) string {
+	return s.settings.Prefix + cmp.Or(name, "rows") + "." + s.settings.Format + map[bool]string{true: ".gz"}[s.settings.Compression == "gzip"]
 }
 
 // encode writes a file. Equal rows give equal bytes.
@@ -249,7 +251,7 @@ func (s *sink) Preview(b destination.Batch) (reqs []destination.Request, verdict
 		}
 		return nil, verdicts
 	}
-	return []destination.Request{{Method: http.MethodPut, URL: "s3://" + s.settings.Bucket + "/" + s.key(b), Body: body, Items: items}}, verdicts
+	return []destination.Request{{Method: http.MethodPut, URL: "s3://" + s.settings.Bucket + "/" + s.key(b.Name), Body: body, Items: items}}, verdicts
 }
 
 // request sends one request about a file. Every refusal is to be tried again: it is about
@@ -259,9 +261,13 @@ func (s *sink) request(ctx context.Context, method, key string, body []byte) (de
 	if err != nil {
 		return destination.Verdict{}, err
 	}
-	v := destination.Classify(destination.Request{Items: []int{0}}, destination.Response{Status: answer.Status, Header: answer.Header, Body: answer.Body})[0]
+	return judge(answer.Status, answer.Header, answer.Body), nil
+}
+
+func judge(status int, header http.Header, body []byte) destination.Verdict {
+	v := destination.Classify(destination.Request{Items: []int{0}}, destination.Response{Status: status, Header: header, Body: body})[0]
 	if v.Outcome != destination.Delivered {
 		v.Outcome = destination.Retry
 	}
-	return v, nil
+	return v
 }

@@ -45,7 +45,8 @@ type store struct {
 	t      testing.TB
 	fake   http.Handler
 	broken atomic.Bool
-	lost   atomic.Bool // answers are
+	lost   atomic.Bool                 // answers are
+	strike func() (before, after bool) // what becomes of a request, and of its answer; nil: nothing
 
 	mu    sync.Mutex
 	files map[string]string // by key, unpacked
@@ -67,6 +68,14 @@ func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
+	}
+	lost := s.lost.Load()
+	if s.strike != nil {
+		before, after := s.strike()
+		if lost = after; before {
+			http.Error(w, "<Error><Code>SlowDown</Code></Error>", http.StatusServiceUnavailable)
+			return
+		}
 	}
 	if s.broken.Load() {
 		http.Error(w, "<Error><Code>SlowDown</Code></Error>", http.StatusServiceUnavailable)
@@ -94,7 +103,12 @@ func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.puts++
 		s.mu.Unlock()
 	}
-	if s.lost.Load() {
+	if key, found := strings.CutPrefix(r.URL.Path, "/data/"); found && r.Method == http.MethodDelete {
+		s.mu.Lock()
+		delete(s.files, key)
+		s.mu.Unlock()
+	}
+	if lost {
 		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 			_ = conn.Close()
 		}

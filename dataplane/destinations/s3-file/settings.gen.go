@@ -23,6 +23,9 @@ type Settings struct {
 	// Compression: How files are compressed.
 	Compression string `json:"compression"`
 
+	// Snapshots: With the mode snapshot: how many sets of files are kept, with the newest. The access key needs the rights to list the bucket, and to read and delete objects.
+	Snapshots int64 `json:"snapshots"`
+
 	// MachineRole: The data plane signs in as its machine, by the role that AWS gives it, and no keys are needed. The plane's owner has to allow it in guard.yaml.
 	MachineRole bool `json:"machineRole"`
 
@@ -69,5 +72,6 @@ func (s *Settings) SetSecrets(opened map[string]secret.String) {
 
 // Codes that this kind alone gives.
 const (
+	CodeNewer  = "s3_file_newer"   // the bucket has a newer snapshot of this sync, which another plane wrote
 	CodeBadRow = "s3_file_bad_row" // the row cannot be read, or has neither fields nor identifiers
 )

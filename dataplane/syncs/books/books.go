@@ -63,6 +63,9 @@ func New(s activation.Sync, m activation.Model, d tables.Basics) *Book {
 func (b *Book) Digest() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\x00%s\x00%s\x00", form, b.model.Column, b.sync.Object)
+	if b.whole() {
+		fmt.Fprintf(h, "%s\x00", b.sync.Mode)
+	}
 	for _, f := range b.ids {
 		fmt.Fprintf(h, "i%s\x00%s\x00", f, b.sync.Identifiers[f])
 	}
@@ -128,7 +131,21 @@ func (b *Book) hash() string {
 	for _, f := range b.fields {
 		parts = append(parts, b.text(b.sync.Mapping[f]))
 	}
+	if b.whole() { // what was sent in another way is in no set
+		parts = append(parts, b.dialect.Text(b.sync.Mode))
+	}
 	return "substr(" + b.md5(b.syntax.Between(b.char(31), parts...)) + ", 1, 16)" // as one text after the other, without as many copies
+}
+
+// whole says that all rows are sent when any of them differs.
+func (b *Book) whole() bool { return b.sync.Mode == activation.Snapshot }
+
+// changed is what is done with a row that changed, as a literal.
+func (b *Book) changed() string {
+	if b.whole() {
+		return "'insert'"
+	}
+	return "'update'"
 }
 
 // partLength is how many characters each field has in parts.
@@ -195,9 +212,9 @@ func (b *Book) anew(table, query string) []string {
 	return []string{"drop table if exists " + table, "create table " + table + b.syntax.Made + " as " + query}
 }
 
-// whole runs do in a transaction, or by steps where tables are made at once: each step may
+// together runs do in a transaction, or by steps where tables are made at once: each step may
 // be repeated, and nothing reads what it made before the last one.
-func (b *Book) whole(ctx context.Context, s tables.Session, do func(tables.Session) error) error {
+func (b *Book) together(ctx context.Context, s tables.Session, do func(tables.Session) error) error {
 	if b.syntax.TablesCountAtOnce {
 		return do(s)
 	}
@@ -233,6 +250,7 @@ type Plan struct {
 	Sent    int64  // rows that the destination has
 	Invalid int64  // rows of the model without a key, or with one that others have
 	Waiting int64  // rows that were rejected, and are not due
+	Whole   bool   // all rows are to be sent as one set, also when there are none
 	Held    string // a code: a person has to agree before anything is sent; "" otherwise
 }
 
@@ -253,7 +271,7 @@ func (b *Book) Plan(ctx context.Context, s tables.Session, now time.Time, agreed
 	if p.Held, err = b.begin(ctx, s, now, agreed); err != nil || p.Held != "" {
 		return p, err
 	}
-	err = b.whole(ctx, s, func(s tables.Session) error {
+	err = b.together(ctx, s, func(s tables.Session) error {
 		if err := b.compare(ctx, s, now); err != nil {
 			return err
 		}
@@ -270,6 +288,12 @@ func (b *Book) Plan(ctx context.Context, s tables.Session, now time.Time, agreed
 		}
 		if _, err := tables.Run(ctx, s, forget); err != nil {
 			return err
+		}
+		if p.Whole = b.whole() && p.Planned > 0; p.Whole {
+			all := `select "key", 'insert' as op, '' as parts, '' as identifiers, 1 = 0 as waits from ` + b.dialect.Quote(b.work()) + ` where "key" is not null and copies = 1`
+			if _, err := tables.Run(ctx, s, b.anew(b.table("plan"), all)...); err != nil {
+				return err
+			}
 		}
 		if err := b.fetch(ctx, s); err != nil {
 			return err
@@ -328,7 +352,7 @@ func (b *Book) begin(ctx context.Context, s tables.Session, now time.Time, agree
 // compare makes the tables of the model's keys and of what differs.
 func (b *Book) compare(ctx context.Context, s tables.Session, now time.Time) error {
 	ops := map[string]string{
-		activation.Upsert: "'insert', 'update'", activation.Update: "'insert', 'update'", activation.Insert: "'insert'", activation.Mirror: "'insert', 'update'", activation.Append: "'insert', 'update'",
+		activation.Upsert: "'insert', 'update'", activation.Update: "'insert', 'update'", activation.Insert: "'insert'", activation.Mirror: "'insert', 'update'", activation.Append: "'insert', 'update'", activation.Snapshot: "'insert'",
 	}[b.sync.Mode]
 	if b.sync.Removed != activation.Nothing {
 		ops += ", 'delete'"
@@ -338,11 +362,11 @@ func (b *Book) compare(ctx context.Context, s tables.Session, now time.Time) err
 	}
 	work := b.dialect.Quote(b.work())
 	statements := b.dialect.Work(b.work(), `select "key", min(hash) as hash, count(*) as copies from (select `+b.key()+` as "key", `+b.hash()+" as hash from "+b.model.Relation()+` as m) as r group by "key"`)
-	differ := `select coalesce(m.key, s.key) as "key", coalesce(m.hash, '') as hash, s.parts, s.identifiers, case when s.key is null then 'insert' when m.key is null then 'delete' else 'update' end as op` +
+	differ := `select coalesce(m.key, s.key) as "key", coalesce(m.hash, '') as hash, s.parts, s.identifiers, case when s.key is null then 'insert' when m.key is null then 'delete' else ` + b.changed() + ` end as op` +
 		` from (select "key", hash, copies from ` + work + ` where "key" is not null) as m full join ` + b.table("sent") + " as s on s.key = m.key" +
 		" where coalesce(m.copies, 1) = 1 and (s.key is null or m.key is null or s.hash <> m.hash)"
 	if b.syntax.Lookup != "" {
-		differ = "select m.key, m.hash, s.parts, s.identifiers, case when s.key is null then 'insert' else 'update' end as op from " + work + " as m left join " + b.table("sent") + " as s on s.key = m.key" +
+		differ = "select m.key, m.hash, s.parts, s.identifiers, case when s.key is null then 'insert' else " + b.changed() + " end as op from " + work + " as m left join " + b.table("sent") + " as s on s.key = m.key" +
 			" where m.key is not null and m.copies = 1 and (s.key is null or s.hash <> m.hash)" +
 			" union all select s.key, '', s.parts, s.identifiers, 'delete' from " + b.table("sent") + " as s where not exists (select 1 from " + work + " as m where m.key = s.key)"
 	}

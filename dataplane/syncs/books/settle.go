@@ -51,6 +51,21 @@ func (b *Book) Settle(ctx context.Context, s tables.Session, run string, now tim
 	})
 }
 
+// SettleSet writes that the rows of a run are all that the destination has, but for those
+// that were rejected since the run began. It may be repeated.
+func (b *Book) SettleSet(ctx context.Context, s tables.Session, run string, began, now time.Time) error {
+	if b.syntax.Versions {
+		return b.settleSetVersions(ctx, s, run, began, now)
+	}
+	return s.Tx(ctx, func(s tables.Session) error {
+		sent, rejects := b.table("sent"), b.table("rejects")
+		_, err := tables.Run(ctx, s, "delete from "+sent, "delete from "+rejects+" where changed_at < "+b.time(began),
+			"insert into "+sent+` ("key", hash, parts, identifiers, changed_at, run) select x.key, x.hash, x.parts, x.identifiers, `+b.time(now)+", "+b.dialect.Text(run)+" from "+b.table("rows")+
+				" as x where not exists (select 1 from "+rejects+" as r where r.key = x.key)")
+		return err
+	})
+}
+
 // drop deletes the rows of a table whose keys are those of rows that differ from them.
 func (b *Book) drop(table, those, differ string) string {
 	rows := b.table("rows")

@@ -61,7 +61,7 @@ func (b *Book) compareVersions(ctx context.Context, s tables.Session, now time.T
 	statements := b.dialect.Work(b.work(), `select weir_key as "key", min(weir_hash) as hash, count(*) as copies from (select `+b.key()+" as weir_key, "+b.hash()+" as weir_hash from "+b.model.Relation()+" as m) group by weir_key")
 	have := `select coalesce(weir_key, '') as "key", h as mh, c as n, 1 as inm, 0 as ins, '' as sh, '' as sp, '' as si from (select "key" as weir_key, hash as h, toInt64(copies) as c from ` + b.dialect.Quote(b.work()) + ` where "key" is not null)`
 	sent := `select "key", '' as mh, toInt64(0) as n, 0 as inm, 1 as ins, hash as sh, parts as sp, identifiers as si from ` + b.current("sent", "hash", "parts", "identifiers")
-	differ := `select "key", max(mh) as hash, max(sp) as parts, max(si) as identifiers, case when max(ins) = 0 then 'insert' when max(inm) = 0 then 'delete' else 'update' end as op from (` + have + " union all " + sent +
+	differ := `select "key", max(mh) as hash, max(sp) as parts, max(si) as identifiers, case when max(ins) = 0 then 'insert' when max(inm) = 0 then 'delete' else ` + b.changed() + ` end as op from (` + have + " union all " + sent +
 		`) group by "key" having max(n) <= 1 and (max(ins) = 0 or max(inm) = 0 or max(mh) <> max(sh))`
 	statements = append(statements, b.anew(b.table("plan"), `select "key", op, parts, identifiers, waived = 1 or due > `+b.time(now)+" as waits from ("+differ+") any left join "+b.current("rejects", "op", "hash", "due", "waived")+
 		` using ("key", op, hash) where op in (`+ops+")")...)
@@ -96,6 +96,18 @@ func (b *Book) acceptVersions(ctx context.Context, s tables.Session, run string,
 	_, err := tables.Run(ctx, s,
 		"insert into "+b.table("sent")+` ("key", hash, parts, identifiers, changed_at, run, version, gone) select x.key, x.hash, x.parts, x.identifiers, `+b.time(now)+", "+b.dialect.Text(run)+", "+version(now)+", x.op = 'delete' from "+rows+" as x where "+those,
 		b.bury("rejects", now, ` where "key" in (select x.key from `+rows+" as x where "+those+")"))
+	return err
+}
+
+// settleSetVersions is SettleSet. What a death between the statements leaves is made right by
+// the next run, which finds a difference and writes another set.
+func (b *Book) settleSetVersions(ctx context.Context, s tables.Session, run string, began, now time.Time) error {
+	rejects := b.current("rejects", "changed_at")
+	taken := ` x.key not in (select "key" from ` + rejects + " where changed_at >= " + b.time(began) + ")"
+	_, err := tables.Run(ctx, s,
+		"insert into "+b.table("sent")+` ("key", hash, parts, identifiers, changed_at, run, version, gone) select x.key, x.hash, x.parts, x.identifiers, `+b.time(now)+", "+b.dialect.Text(run)+", "+version(now)+", 0 from "+b.table("rows")+" as x where"+taken,
+		b.bury("sent", now, ` where "key" not in (select x.key from `+b.table("rows")+" as x where"+taken+")"),
+		"insert into "+b.table("rejects")+` ("key", version, gone) select "key", `+version(now)+", 1 from "+rejects+" where changed_at < "+b.time(began))
 	return err
 }
 

@@ -42,6 +42,7 @@ type World struct {
 	stop   func()
 	deaths atomic.Int64 // statements until the process dies; 0: it does not
 	people map[string]person
+	sets   *sets // the destination in the place of Tool; nil: Tool is
 }
 
 type person struct {
@@ -159,6 +160,10 @@ func (w *World) Start() {
 		return fragile{on, &w.deaths, cancel}, nil
 	}
 	target := &destination.Target{Workspace: task.Workspace, ID: "dst_crm", Name: "crm", Type: "tool", Opened: destination.Opened{HTTP: w.Tool, Limits: destination.Limits{BatchSize: 7, Concurrency: 3}}}
+	if w.sets != nil {
+		w.sets.step = mortal{left: &w.deaths, dead: cancel}.step
+		target.HTTP, target.Sink = nil, func(context.Context, destination.Deps) (destination.Sink, error) { return w.sets, nil }
+	}
 	var err error
 	w.engine, err = syncs.New(syncs.Config{
 		Table: w.Memory, Tasks: func() []syncs.Task { return []syncs.Task{task} }, Mine: func(id.Sync) bool { return true }, Merged: func(id.Destination) int64 { return 0 }, Built: func(id.Destination) int64 { return 0 },

@@ -33,8 +33,9 @@ type Field struct {
 }
 
 // Actions are what can be done to the records of an object: upsert makes a record or
-// changes the one that is there, insert and update do one of both alone.
-func Actions() []string { return []string{"upsert", "insert", "update", "delete"} }
+// changes the one that is there, insert and update do one of both alone. snapshot takes all
+// rows of a model as one set, in the place of the former set.
+func Actions() []string { return []string{"upsert", "insert", "update", "delete", "snapshot"} }
 
 // name is what objects may be called.
 var name = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)

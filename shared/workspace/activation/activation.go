@@ -57,6 +57,8 @@ const (
 	Insert = "insert"
 	Mirror = "mirror"
 	Append = "append"
+	// Snapshot writes all rows anew, as one set, whenever any of them differs.
+	Snapshot = "snapshot"
 
 	Nothing = "nothing"
 	Delete  = "delete"
@@ -75,7 +77,7 @@ func (s Sync) WithDefaults() Sync {
 		s.Mode = Upsert
 	}
 	if s.Removed == "" {
-		if s.Removed = Nothing; s.Mode == Mirror {
+		if s.Removed = Nothing; s.Mode == Mirror || s.Mode == Snapshot {
 			s.Removed = Delete
 		}
 	}

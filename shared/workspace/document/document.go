@@ -102,10 +102,10 @@ type Sync struct {
 	Model       string               `json:"model" doc:"The model's name"`
 	Destination string               `json:"destination" doc:"The destination's name"`
 	Object      string               `json:"object" doc:"What the rows are there, of the objects of the destination's kind, such as contact"`
-	Mode        string               `json:"mode,omitempty" one:"upsert,update,insert,mirror,append" doc:"upsert makes and changes records, update and insert do one of both, mirror also deletes what the model has no more, append sends each new or changed row as a new record; upsert when absent"`
+	Mode        string               `json:"mode,omitempty" one:"upsert,update,insert,mirror,append,snapshot" doc:"upsert makes and changes records, update and insert do one of both, mirror also deletes what the model has no more, append sends each new or changed row as a new record, snapshot writes all rows as one new set when any of them differs; upsert when absent"`
 	Identifiers map[string]string    `json:"identifiers,omitempty" doc:"The column for each field by which the destination knows a record"`
 	Mapping     map[string]string    `json:"mapping,omitempty" doc:"The column for each field that is written; other columns are not sent"`
-	Removed     string               `json:"removed,omitempty" one:"nothing,delete,clear" doc:"What becomes of records whose row the model has no more: clear writes null into the mapped fields; nothing when absent, delete in mode mirror"`
+	Removed     string               `json:"removed,omitempty" one:"nothing,delete,clear" doc:"What becomes of records whose row the model has no more: clear writes null into the mapped fields; nothing when absent, delete in the modes mirror and snapshot"`
 	First       string               `json:"first,omitempty" one:"send,assume" doc:"What the first run does: send all rows, or assume that the destination has them; send when absent"`
 	Schedule    *activation.Schedule `json:"schedule,omitempty" doc:"When it runs; without one when somebody asks"`
 	Disabled    bool                 `json:"disabled,omitempty" doc:"Does not run"`

@@ -3075,10 +3075,10 @@ export interface components {
             /** @description What the rows are there, of the objects of the destination's kind, such as contact */
             object: string;
             /**
-             * @description upsert makes and changes records, update and insert do one of both, mirror also deletes what the model has no more, append sends each new or changed row as a new record; upsert when absent
+             * @description upsert makes and changes records, update and insert do one of both, mirror also deletes what the model has no more, append sends each new or changed row as a new record, snapshot writes all rows as one new set when any of them differs; upsert when absent
              * @enum {string}
              */
-            mode?: "upsert" | "update" | "insert" | "mirror" | "append";
+            mode?: "upsert" | "update" | "insert" | "mirror" | "append" | "snapshot";
             /** @description The column for each field by which the destination knows a record */
             identifiers?: {
                 [key: string]: string;
@@ -3088,7 +3088,7 @@ export interface components {
                 [key: string]: string;
             };
             /**
-             * @description What becomes of records whose row the model has no more: clear writes null into the mapped fields; nothing when absent, delete in mode mirror
+             * @description What becomes of records whose row the model has no more: clear writes null into the mapped fields; nothing when absent, delete in the modes mirror and snapshot
              * @enum {string}
              */
             removed?: "nothing" | "delete" | "clear";

@@ -49,6 +49,7 @@ export const modes = {
   update: { title: "Only change records that are there", needs: ["update"] },
   insert: { title: "Only make new records", needs: ["insert"] },
   mirror: { title: "Keep them the same: make, change and delete", needs: ["upsert", "delete"] },
+  snapshot: { title: "Write all rows anew when any has changed", needs: ["snapshot"] },
   append: { title: "Send each new or changed row as a new record", needs: ["insert"] },
 } as const;
 
@@ -62,6 +63,7 @@ export function modesFor(o: SyncObject | undefined): Mode[] {
 /** What may become of records whose row is gone. */
 export function removalsFor(o: SyncObject | undefined, mode: Mode): { value: string; title: string }[] {
   if (mode === "append") return [{ value: "", title: "Nothing" }];
+  if (mode === "snapshot") return [{ value: "", title: "The next set is without them" }];
   if (mode === "mirror") return [{ value: "", title: "They are deleted" }];
   const all = [{ value: "", title: "Nothing" }];
   if (!o || o.actions.includes("delete")) all.push({ value: "delete", title: "They are deleted" });
