@@ -105,6 +105,9 @@ func (b *Book) shared(name string) string {
 // work is the table of the keys and hashes of the model while a run is planned.
 func (b *Book) work() string { return b.name("_sync") }
 
+// differ is the table of what differs, while a run is planned.
+func (b *Book) differ() string { return b.name("_differ") }
+
 // going is the table of the rows of the model that go, while a run is planned.
 func (b *Book) going() string { return b.name("_going") }
 
@@ -221,9 +224,9 @@ func (b *Book) together(ctx context.Context, s tables.Session, do func(tables.Se
 	return s.Tx(ctx, do)
 }
 
-// once runs do, which makes and drops no table, in a transaction; where there are none each
+// lasting runs do, which makes and drops no table, in a transaction; where there are none each
 // statement adds rows, and may be repeated.
-func (b *Book) once(ctx context.Context, s tables.Session, do func(tables.Session) error) error {
+func (b *Book) lasting(ctx context.Context, s tables.Session, do func(tables.Session) error) error {
 	if b.syntax.Versions {
 		return do(s)
 	}
@@ -304,7 +307,7 @@ func (b *Book) Plan(ctx context.Context, s tables.Session, now time.Time, agreed
 	if errors.Is(err, errHeld) {
 		err = nil
 	}
-	_, drop := tables.Run(ctx, s, "drop table if exists "+b.dialect.Quote(b.work()), "drop table if exists "+b.dialect.Quote(b.going()), "drop table if exists "+b.table("plan"))
+	_, drop := tables.Run(ctx, s, "drop table if exists "+b.dialect.Quote(b.work()), "drop table if exists "+b.dialect.Quote(b.differ()), "drop table if exists "+b.dialect.Quote(b.going()), "drop table if exists "+b.table("plan"))
 	return p, errors.Join(err, drop)
 }
 
@@ -361,8 +364,9 @@ func (b *Book) compare(ctx context.Context, s tables.Session, now time.Time) err
 		return b.compareVersions(ctx, s, now, ops)
 	}
 	work := b.dialect.Quote(b.work())
-	statements := b.dialect.Work(b.work(), `select "key", min(hash) as hash, count(*) as copies from (select `+b.key()+` as "key", `+b.hash()+" as hash from "+b.model.Relation()+` as m) as r group by "key"`)
-	differ := `select coalesce(m.key, s.key) as "key", coalesce(m.hash, '') as hash, s.parts, s.identifiers, case when s.key is null then 'insert' when m.key is null then 'delete' else ` + b.changed() + ` end as op` +
+	rows := "(select " + b.key() + ` as "key", ` + b.hash() + " as hash from " + b.model.Relation() + " as m) as r"
+	grouped := b.dialect.Work(b.work(), `select "key", min(hash) as hash, count(*) as copies from `+rows+` group by "key"`)
+	differ := `select coalesce(m.key, s.key) as "key", coalesce(m.hash, '') as hash, s.parts, s.identifiers, case when s.key is null then 'insert' when m.key is null then 'delete' else ` + b.changed() + ` end as op, s.key is null as fresh` +
 		` from (select "key", hash, copies from ` + work + ` where "key" is not null) as m full join ` + b.table("sent") + " as s on s.key = m.key" +
 		" where coalesce(m.copies, 1) = 1 and (s.key is null or m.key is null or s.hash <> m.hash)"
 	if b.syntax.Lookup != "" {
@@ -370,10 +374,48 @@ func (b *Book) compare(ctx context.Context, s tables.Session, now time.Time) err
 			" where m.key is not null and m.copies = 1 and (s.key is null or s.hash <> m.hash)" +
 			" union all select s.key, '', s.parts, s.identifiers, 'delete' from " + b.table("sent") + " as s where not exists (select 1 from " + work + " as m where m.key = s.key)"
 	}
-	statements = append(statements, b.anew(b.table("plan"), "select d.key, d.op, d.parts, d.identifiers, coalesce(r.waived or r.due > "+b.time(now)+", false) as waits from ("+differ+
-		") as d left join "+b.table("rejects")+" as r on r.key = d.key and r.op = d.op and r.hash = d.hash where d.op in ("+ops+")")...)
-	_, err := tables.Run(ctx, s, statements...)
+	plan := func(differ string) []string {
+		return b.anew(b.table("plan"), "select d.key, d.op, d.parts, d.identifiers, coalesce(r.waived or r.due > "+b.time(now)+", false) as waits from "+differ+
+			" as d left join "+b.table("rejects")+" as r on r.key = d.key and r.op = d.op and r.hash = d.hash where d.op in ("+ops+")")
+	}
+	if b.syntax.Lookup == "" {
+		each := b.dialect.Work(b.work(), `select "key", hash, cast(1 as bigint) as copies from `+rows)
+		once, err := b.once(ctx, s, slices.Concat(each, b.dialect.Work(b.differ(), differ)))
+		if err != nil {
+			return err
+		}
+		if once {
+			_, err = tables.Run(ctx, s, plan(b.dialect.Quote(b.differ()))...)
+			return err
+		}
+	}
+	_, err := tables.Run(ctx, s, append(grouped, plan("("+differ+")")...)...)
 	return err
+}
+
+// once runs statements that make the tables of work, with a row for each row of the model, and
+// of what differs from sent, and reports whether each key stands there once: as sent has each
+// key once, as many rows of the model have one in sent as rows of sent one in the model. That
+// costs a fifth less than to group all keys, which is done where it reports false, and at first.
+func (b *Book) once(ctx context.Context, s tables.Session, statements []string) (bool, error) {
+	sent, err := tables.Int(ctx, s, "select count(*) from "+b.table("sent"))
+	if err != nil || sent == 0 {
+		return false, err
+	}
+	if _, err := tables.Run(ctx, s, statements...); err != nil {
+		return false, err
+	}
+	differ := b.dialect.Quote(b.differ())
+	var of [4]int64
+	err = s.Rows(ctx, `select (select count(*) from `+b.dialect.Quote(b.work())+` where "key" is not null), (select count(*) from `+differ+" where op = 'delete'),"+
+		" (select count(*) from "+differ+" where fresh), (select count(*) from (select \"key\" from "+differ+" where fresh group by \"key\") as d)", func(v []any) error {
+		for i := range of {
+			_, _ = fmt.Sscan(fmt.Sprint(v[i]), &of[i])
+		}
+		return nil
+	})
+	model, gone, fresh, keys := of[0], of[1], of[2], of[3]
+	return model-fresh == sent-gone && fresh == keys, err
 }
 
 // count says what compare found.

@@ -36,7 +36,7 @@ func (s *Settled) Reject(code string, n int64) {
 
 // Settle writes what became of rows. It may be repeated.
 func (b *Book) Settle(ctx context.Context, s tables.Session, run string, now time.Time, of Settled) error {
-	return b.once(ctx, s, func(s tables.Session) error {
+	return b.lasting(ctx, s, func(s tables.Session) error {
 		if len(of.Accepted) > 0 {
 			if err := b.accept(ctx, s, run, now, of.Accepted); err != nil {
 				return err
