@@ -47,7 +47,7 @@ func shop(w tables.Warehouse) profile.Config {
 			Features: []profiles.Feature{
 				{Name: "logins_30d", Count: "events", Where: raw(`{"event":"login"}`), Last: "30d"}, {Name: "revenue", Sum: "orders.total"}, {Name: "mean_order", Average: "orders.total"},
 				{Name: "least", Min: "orders.total"}, {Name: "most", Max: "orders.total"}, {Name: "first_product", First: "orders.product"}, {Name: "last_product", Latest: []string{"orders.product"}},
-				{Name: "mail", Latest: []string{"never.email", "traits.email", "tickets.requester"}}, {Name: "favourite", MostFrequent: "orders.product"}, {Name: "products", Distinct: "orders.product"},
+				{Name: "mail", Latest: []string{"never.email", "traits.email", "tickets.requester"}}, {Name: "favourite", MostFrequent: "orders.product"}, {Name: "products", Distinct: "orders.product"}, {Name: "listed", List: "orders.product"},
 				{Name: "active_days", Days: "events"}, {Name: "buyer", Exists: "orders"}, {Name: "days_away", Since: "events"}, {Name: "tickets_7d", Count: "tickets", Last: "7d"},
 				{Name: "absent", Count: "never"}, {Name: "per_login", Ratio: []string{"revenue", "logins_30d"}}, {Name: "worth", SQL: "revenue * 2 + case when buyer then 1 else 0 end"},
 			},
@@ -123,8 +123,8 @@ func TestOnePersonWithFeaturesAndAudiences(t *testing.T) {
 		rows(t, s, d, "desk.tickets", []any{"k1", "ann@home.org", now.Add(-1 * day)})
 		c := shop(w)
 		do(t, s, c, now)
-		golden := "select logins_30d, revenue, mean_order, least, most, first_product, last_product, mail, favourite, products, active_days, buyer, days_away, tickets_7d, absent, per_login, worth from user_golden where weir_id = (select weir_id from user_ids where id_type = 'email' and value = 'ann@home.org')"
-		want := "2 21 7 4.5 10.5 tea tea  Ann@Home.org tea 2 4 true 2 1 0 10.5 43"
+		golden := "select logins_30d, revenue, mean_order, least, most, first_product, last_product, mail, favourite, products, active_days, buyer, days_away, tickets_7d, absent, per_login, worth, listed from user_golden where weir_id = (select weir_id from user_ids where id_type = 'email' and value = 'ann@home.org')"
+		want := "2 21 7 4.5 10.5 tea tea  Ann@Home.org tea 2 4 true 2 1 0 10.5 43 cup, tea"
 		if got := all(t, s, golden); strings.Join(strings.Fields(got), " ") != strings.Join(strings.Fields(want), " ") {
 			t.Errorf("the record is\n%s, want\n%s", got, want)
 		}

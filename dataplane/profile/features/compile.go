@@ -426,6 +426,9 @@ func (c *Compiler) aggregate(f feature, in *Input, column string) string {
 		return fmt.Sprintf("%s(case when %s then %s end)", f.agg.Kind, with, value)
 	case "distinct":
 		return "cast(count(distinct case when " + with + " then " + value + " end) as bigint)"
+	case "list":
+		text := c.SQL.Binary("case when " + with + " then cast(" + value + " as text) end") // a varchar is cast once more by Postgres, and is not what it is ordered by then
+		return "left(string_agg(distinct " + text + ", ', ' order by " + text + "), 1000)"
 	case "first":
 		return c.SQL.Earliest(value, "at_", "row_", with)
 	}

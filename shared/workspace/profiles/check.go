@@ -265,7 +265,7 @@ func (k *check) feature(path string, f Feature) (uses []string) {
 	k.entity(path, f.Entity)
 	all := f.Aggregates()
 	if len(all) != 1 {
-		k.add(path, "bad_aggregate", "A feature has exactly one of count, sum, average, min, max, first, latest, mostFrequent, distinct, days, exists, since, ratio and sql.")
+		k.add(path, "bad_aggregate", "A feature has exactly one of count, sum, average, min, max, first, latest, mostFrequent, distinct, list, days, exists, since, ratio and sql.")
 		return nil
 	}
 	a := all[0]

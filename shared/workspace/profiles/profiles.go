@@ -116,6 +116,7 @@ type Feature struct {
 	Latest       []string        `json:"latest,omitempty" doc:"The value in the last row that has one, of the first of these input.column that has any"`
 	MostFrequent string          `json:"mostFrequent,omitempty" doc:"The most frequent value of input.column"`
 	Distinct     string          `json:"distinct,omitempty" doc:"How many different values of input.column"`
+	List         string          `json:"list,omitempty" doc:"The different values of input.column in the order of their bytes, with commas between them: the first 1,000 characters"`
 	Days         string          `json:"days,omitempty" doc:"On how many days (UTC) there are rows of an input"`
 	Exists       string          `json:"exists,omitempty" doc:"Whether there is a row of an input"`
 	Since        string          `json:"since,omitempty" doc:"How many days ago the last row of an input was"`
@@ -150,7 +151,7 @@ func (f Feature) Aggregates() (all []Aggregate) {
 		}
 	}
 	for _, a := range []struct{ kind, of string }{
-		{"sum", f.Sum}, {"average", f.Average}, {"min", f.Min}, {"max", f.Max}, {"first", f.First}, {"mostFrequent", f.MostFrequent}, {"distinct", f.Distinct},
+		{"sum", f.Sum}, {"average", f.Average}, {"min", f.Min}, {"max", f.Max}, {"first", f.First}, {"mostFrequent", f.MostFrequent}, {"distinct", f.Distinct}, {"list", f.List},
 	} {
 		if a.of != "" {
 			all = append(all, Aggregate{Kind: a.kind, Columns: columns(a.of)})

@@ -2973,6 +2973,8 @@ export interface components {
             mostFrequent?: string;
             /** @description How many different values of input.column */
             distinct?: string;
+            /** @description The different values of input.column in the order of their bytes, with commas between them: the first 1,000 characters */
+            list?: string;
             /** @description On how many days (UTC) there are rows of an input */
             days?: string;
             /** @description Whether there is a row of an input */
