@@ -31,15 +31,31 @@ type Decision struct {
 	By   string `json:"-"`
 }
 
+// decided is the graph of an entity for whoever keeps decisions: where its tables are there, it is no more than their names, as
+// looking at every input and making what may lack takes longer than the decision.
+func decided(ctx context.Context, s tables.Session, c profile.Config, entity string) (*identity.Graph, error) {
+	g := &identity.Graph{Entity: entity, SQL: c.SQL}
+	if entity == "" {
+		g.Entity = c.Plan.Entities[0].Name
+	}
+	n, err := tables.Int(ctx, s, fmt.Sprintf("select count(*) from information_schema.tables where table_schema = %s and table_name in (%s, %s)",
+		c.SQL.Text(profile.Schema), c.SQL.Text(g.Entity+"_ids"), c.SQL.Text(g.Entity+"_rules")))
+	if err != nil || n == 2 {
+		return g, err
+	}
+	p, err := profile.Open(ctx, s, c)
+	if err != nil {
+		return nil, err
+	}
+	g = p.Graph(entity)
+	return g, g.Prepare(ctx, s)
+}
+
 // Decide keeps a decision, or takes it back. It counts from the next run on. fault.Invalid:
 // it is none. fault.Missing: there is no such identifier.
 func Decide(ctx context.Context, s tables.Session, c profile.Config, entity string, d Decision, now time.Time) error {
-	p, err := profile.Open(ctx, s, c)
+	g, err := decided(ctx, s, c, entity)
 	if err != nil {
-		return err
-	}
-	g := p.Graph(entity)
-	if err := g.Prepare(ctx, s); err != nil {
 		return err
 	}
 	ends := []string{d.A, d.B}

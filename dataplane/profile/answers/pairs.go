@@ -31,12 +31,8 @@ func Review(ctx context.Context, s tables.Session, c profile.Config, entity, kin
 	if len(pairs) > MostPairs {
 		return wrong, fault.New(fault.Invalid, "At most %d pairs can be sent at once.", MostPairs)
 	}
-	p, err := profile.Open(ctx, s, c)
+	g, err := decided(ctx, s, c, entity)
 	if err != nil {
-		return wrong, err
-	}
-	g := p.Graph(entity)
-	if err := g.Prepare(ctx, s); err != nil {
 		return wrong, err
 	}
 	missing, err := unknown(ctx, s, g, pairs)
