@@ -2,7 +2,9 @@ package warehouses_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -17,8 +19,10 @@ import (
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
+	"weir/dataplane/layout"
 	"weir/dataplane/load/loadtest"
 	"weir/dataplane/warehouse"
+	inlake "weir/dataplane/warehouse/lake"
 	lakeiceberg "weir/dataplane/warehouse/lake/iceberg"
 	"weir/dataplane/warehouses/iceberg"
 	"weir/shared/secret"
@@ -32,7 +36,7 @@ import (
 type restCatalog struct {
 	t       testing.TB
 	backend *s3mem.Backend
-	before  func(path string) // when not nil, is called once, before a commit
+	url     string
 
 	mu         sync.Mutex
 	namespaces map[string]bool
@@ -67,13 +71,6 @@ func refuse(status int, kind, format string, args ...any) {
 
 func (c *restCatalog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
-	before := c.before
-	if r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/tables/") && before != nil {
-		c.before = nil
-		c.mu.Unlock()
-		before(r.URL.Path)
-		c.mu.Lock()
-	}
 	defer c.mu.Unlock()
 	defer func() {
 		if x := recover(); x != nil {
@@ -342,6 +339,7 @@ func icebergInBucket(t testing.TB, rest bool) (loadtest.Setup, *icebergReader, *
 	t.Cleanup(store.Close)
 	c := &restCatalog{t: t, backend: o.backend, namespaces: map[string]bool{}, tables: map[string]*restTable{}}
 	catalogue := httptest.NewServer(c)
+	c.url = catalogue.URL
 	t.Cleanup(catalogue.Close)
 	s := loadtest.Setup{
 		Settings: fmt.Sprintf(`{"bucket":"files","baseUrl":%q}`, store.URL),
@@ -371,5 +369,134 @@ func TestIcebergInBucket(t *testing.T) {
 				return s
 			}, "calls", "repeat", "values")
 		})
+	}
+}
+
+// memory is a store in memory. lost, when not nil, is told of every version of metadata that
+// is to be written, before and after.
+type memory struct {
+	mu      sync.Mutex
+	objects map[string][]byte
+	lost    func(after bool)
+}
+
+func (m *memory) Get(_ context.Context, key string) ([]byte, string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	content, ok := m.objects[key]
+	if !ok {
+		return nil, "", nil
+	}
+	return content, "there", nil
+}
+
+func (m *memory) Put(_ context.Context, key string, content []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.objects[key] = content
+	return nil
+}
+
+func (m *memory) Swap(ctx context.Context, key string, content []byte, _ string) error {
+	if m.lost != nil {
+		m.lost(false)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	_, there := m.objects[key]
+	m.mu.Unlock()
+	if there {
+		return inlake.ErrChanged
+	}
+	_ = m.Put(ctx, key, content)
+	if m.lost != nil {
+		m.lost(true)
+	}
+	return nil
+}
+
+func (m *memory) Delete(_ context.Context, key string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.objects, key)
+	return nil
+}
+
+func (m *memory) Close() error { return nil }
+
+// TestIcebergProcessDies kills the process of a commit before the commit counts and after it
+// did, when nobody heard so: the load is in the table once.
+func TestIcebergProcessDies(t *testing.T) {
+	t.Parallel()
+	if err := icebergProgram(); err != nil {
+		t.Fatal(err)
+	}
+	store := &memory{objects: map[string][]byte{}}
+	tables, err := lakeiceberg.New(lakeiceberg.Config{Store: store, Root: "s3://files", Location: "s3://files/weir", Namespace: "events"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tables.Close() }()
+	if _, _, err := tables.Settle(t.Context(), "pages", "l0", "", []inlake.Field{{Name: "id", Type: layout.String}}); err != nil {
+		t.Fatal(err)
+	}
+	for i, after := range []bool{false, true} {
+		load := fmt.Sprint("l", i+1)
+		file := inlake.File{Key: "weir/events/pages/data/" + load + ".parquet", Size: 100, Rows: 1, Columns: []inlake.Stat{{ID: 1, Values: 1}}}
+		ctx, kill := context.WithCancel(t.Context())
+		store.lost = func(now bool) {
+			if now == after {
+				kill()
+			}
+		}
+		if err := tables.Commit(ctx, "pages", load, []inlake.File{file}); err == nil {
+			t.Errorf("a commit whose process was killed (after it: %t) is none that failed", after)
+		}
+		store.lost = nil
+		before := len(store.objects)
+		if err := tables.Commit(t.Context(), "pages", load, []inlake.File{file}); err != nil {
+			t.Fatal(err)
+		}
+		if changed := len(store.objects) != before; changed == after {
+			t.Errorf("the repetition of a commit that counted (%t) wrote objects: %t", after, changed)
+		}
+		keys, err := tables.Files(t.Context(), "pages")
+		if err != nil || len(keys) != i+1 {
+			t.Errorf("after load %s the files are %v (%v)", load, keys, err)
+		}
+	}
+}
+
+// TestIcebergTells wants of a connection test what a catalogue refuses, and that no connection
+// goes out but by the plane's dialer.
+func TestIcebergTells(t *testing.T) {
+	t.Parallel()
+	s, _, c := icebergInBucket(t, true)
+	test := func() error {
+		return withOpened(t, iceberg.Kind(), s, func(w warehouse.Warehouse) error { return w.Test(t.Context()) })
+	}
+	if err := test(); err != nil {
+		t.Fatal(err)
+	}
+	if c.tokens == 0 || !c.namespaces["events"] {
+		t.Errorf("%d tokens were asked for, the namespaces are %v", c.tokens, c.namespaces)
+	}
+	c.mu.Lock()
+	c.refuse = true
+	c.mu.Unlock()
+	if err := test(); warehouse.CodeOf(err) != warehouse.CodeAuth {
+		t.Errorf("a catalogue that refuses the plane: %v", err)
+	}
+	catalogue := strings.TrimPrefix(c.url, "http://")
+	s.Deps.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if addr == catalogue {
+			return nil, errors.New("the plane's rules forbid this address")
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, addr)
+	}
+	if err := test(); warehouse.CodeOf(err) != warehouse.CodeUnreachable || !strings.Contains(err.Error(), "rules forbid") {
+		t.Errorf("a catalogue that the plane may not reach: %v", err)
 	}
 }

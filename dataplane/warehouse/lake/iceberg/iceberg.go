@@ -160,6 +160,9 @@ func (t *Tables) one(ctx context.Context, r request) (answer, error) {
 		return a, err
 	}
 	err = errors.New(a.Error)
+	if t.p.gates.unreachable() {
+		return a, warehouse.Fail(warehouse.CodeUnreachable, err)
+	}
 	switch a.Code {
 	case "conflict":
 		return a, warehouse.Fail(warehouse.CodeFailed, refusal.Wrap(refusal.Busy, err))

@@ -165,13 +165,14 @@ type gates struct {
 	mu     sync.Mutex
 	ctx    context.Context // of the request that runs
 	failed error           // first of the store's, in that request
+	unmade bool            // the newest connection was not made
 }
 
 // during lets the gates work for a request, until the returned function is called.
 func (g *gates) during(ctx context.Context) func() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.ctx, g.failed = ctx, nil
+	g.ctx, g.failed, g.unmade = ctx, nil, false
 	return func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
@@ -184,6 +185,13 @@ func (g *gates) failure() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.failed
+}
+
+// unreachable says that what a request needed last could not be reached.
+func (g *gates) unreachable() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.unmade
 }
 
 // ServeHTTP implements http.Handler.
@@ -251,6 +259,9 @@ func (g *gates) connect(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		return
 	}
 	out, err := g.dial(ctx, "tcp", r.Host)
+	g.mu.Lock()
+	g.unmade = err != nil
+	g.mu.Unlock()
 	if err != nil {
 		http.Error(w, strings.ReplaceAll(err.Error(), "\n", " "), http.StatusBadGateway)
 		return
