@@ -48,6 +48,7 @@ import (
 	"weir/dataplane/troubles"
 	"weir/dataplane/view"
 	"weir/dataplane/view/erasing"
+	"weir/dataplane/view/warehouses"
 	"weir/dataplane/warehouse"
 	"weir/shared/capability"
 	"weir/shared/egress"
@@ -96,6 +97,7 @@ type DataPlane struct {
 	profiles    *runs.Board
 	copies      *lookup.Store
 	expires     *erase.Expirer
+	backfills   *warehouses.Backfills
 	erasures    *erasures.Board
 	pulls       *pull.Board
 	book        *record.Book      // of the jobs of these
@@ -201,6 +203,7 @@ func (d *DataPlane) run(ctx context.Context, k enrol.Keys, g *guard.Guard, l lis
 		return err
 	}
 	d.profiles = d.profileRuns(g)
+	d.backfills = warehouses.NewBackfills(d.store.Table("backfills"), &d.plans, d.loading, d.ownsProfiles, d.cfg.Log)
 	d.expires = erasing.NewExpirer(d.store.Table("expirations"), &d.plans, d.loading, d.ownsProfiles, d.book, d.cfg.Log)
 	if err := d.openErasures(k); err != nil {
 		return err
@@ -270,6 +273,7 @@ func (d *DataPlane) startEngines(ctx context.Context) (stop func()) {
 	engines.Go(func() { d.elsewhere().Serve(ctx, d.view) })
 	engines.Go(func() { d.onItsWay().Serve(ctx) })
 	engines.Go(func() { d.expires.Run(ctx) })
+	engines.Go(func() { d.backfills.Run(ctx) })
 	engines.Go(func() { d.erasures.Run(ctx) })
 	engines.Go(func() { d.pulls.Run(ctx) })
 	engines.Go(func() { d.book.Run(ctx) })

@@ -50,7 +50,7 @@ func (d *DataPlane) viewConfig(g *guard.Guard) view.Config {
 			profiles.Add(mux, d.profiles, d.copies, time.Now, d.elsewhere())
 			pulls.Register(mux, d.pulls)
 			arrivals.Register(mux, arrivals.Config{Counts: d.gateway.Counts, Name: d.plans.SourceName, Since: started})
-			warehouses.Register(mux, &d.plans, d.loading, d.elsewhere().Or)
+			warehouses.Register(mux, &d.plans, d.loading, d.elsewhere().Or, d.backfills)
 			erasing.Register(mux, erasing.Config{Board: d.erasures, Plans: &d.plans, Loads: d.loading, Expirer: d.expires, Elsewhere: d.elsewhere()})
 			schedule.Register(mux, schedule.Config{Book: d.book, Pulls: d.pulls, Syncs: d.syncs, Profiles: d.profiles, Expirer: d.expires})
 		}},

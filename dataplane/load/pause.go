@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"weir/dataplane/blob"
 	"weir/dataplane/load/disk"
 	"weir/shared/id"
 )
@@ -22,6 +23,21 @@ func (e *Engine) Pause(d id.Destination, paused bool) error {
 		return e.folder(d).Pause(disk.Paused{At: e.c.Now().UTC(), Workspace: j.Workspace})
 	}
 	return errors.Join(e.folder(d).Remove(disk.PausedFile), e.Hasten(d))
+}
+
+// Alone does something with a destination while no load of it runs in this process, with the
+// store of staged files. fault.Missing: no such job. fault.Conflict: its loads are paused.
+func (e *Engine) Alone(d id.Destination, do func(blobs blob.Store) error) error {
+	if _, err := e.job(d); err != nil {
+		return err
+	}
+	l := e.loaderOf(d)
+	l.work.Lock()
+	defer l.work.Unlock()
+	if err := e.folder(d).Running(); err != nil {
+		return err
+	}
+	return do(e.c.Blobs)
 }
 
 // Paused returns since when the loads of a destination are paused, as far as that can be

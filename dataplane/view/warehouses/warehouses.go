@@ -3,6 +3,9 @@
 //
 //	GET /v1/warehouse/schema?destination=&table=   loads:read
 //	GET /v1/warehouse/drift?destination=           loads:read
+//	GET /v1/warehouse/backfills                    loads:read
+//	POST /v1/warehouse/backfills                   loads:start
+//	POST /v1/warehouse/backfills/{destination}/stop  loads:start
 //
 // destination is a name or an identifier. schema answers the tables by name, or one:
 //
@@ -17,6 +20,15 @@
 //
 // says and remedy are sentences; held: rows wait for somebody to mend it; open: no load has
 // met it yet; at and last are when loads met it, or null. Codes are those of package drift.
+//
+// A backfill, {"from","destination","tables":[],"since","until"}, copies rows of the warehouse
+// from into another one of the workspace; all but the names may be left out. It is kept when
+// the call answers:
+//
+//	{"id","from","destination","state","code","created","ended","since","until","copied","there","tables":[{"table","state","copied","there","without","at","code"}]}
+//
+// there counts rows that the target had; at is up to which received_at a table is copied. The
+// list is {"backfills":[...]}, the newest of each target.
 package warehouses
 
 import (
@@ -25,6 +37,7 @@ import (
 	"slices"
 	"time"
 
+	"weir/dataplane/backfill"
 	"weir/dataplane/load/drift"
 	"weir/dataplane/plan"
 	"weir/dataplane/view/endpoint"
@@ -48,31 +61,29 @@ type Tables interface {
 }
 
 type calls struct {
-	plans Plans
-	known Tables
+	plans     Plans
+	known     Tables
+	backfills *backfill.Board
 }
 
 // Register adds the calls to a mux. loading has a call answered by the process of the plane that
 // loads: others know nothing of what loads filled.
-func Register(m *endpoint.Mux, plans Plans, known Tables, loading func(func(*endpoint.Call) (any, error)) func(*endpoint.Call) (any, error)) {
-	v, slots := calls{plans, known}, endpoint.NewSlots()
+func Register(m *endpoint.Mux, plans Plans, known Tables, loading func(func(*endpoint.Call) (any, error)) func(*endpoint.Call) (any, error), backfills *backfill.Board) {
+	v, slots := calls{plans, known, backfills}, endpoint.NewSlots()
 	m.Handle("GET /v1/warehouse/schema", capability.ReadLoads, loading(endpoint.In(slots, v.schema)))
 	m.Handle("GET /v1/warehouse/drift", capability.ReadLoads, loading(endpoint.In(slots, v.drift)))
+	m.Handle("GET /v1/warehouse/backfills", capability.ReadLoads, v.listBackfills)
+	m.Handle("POST /v1/warehouse/backfills", capability.StartLoads, v.backfill)
+	m.Handle("POST /v1/warehouse/backfills/{destination}/stop", capability.StartLoads, v.stopBackfill)
 }
 
 // find returns the warehouse that a call names by name or identifier.
 func (v calls) find(c *endpoint.Call) (id.Destination, error) {
-	named := c.URL.Query().Get("destination")
-	for _, w := range v.plans.Warehouses() {
-		if w.Workspace != c.Grant.Workspace || string(w.ID) != named && w.Name != named {
-			continue
-		}
-		if !c.CoversDestination(w.ID) {
-			return "", fault.New(fault.Denied, "The capability is not for this destination.")
-		}
-		return w.ID, nil
+	w, err := v.named(c, c.URL.Query().Get("destination"))
+	if err != nil {
+		return "", err
 	}
-	return "", fault.New(fault.Missing, "There is no warehouse of this name or identifier in the workspace that this plane loads.")
+	return w.ID, nil
 }
 
 // Spoken gives a warehouse's failure the kind with which it is shown.

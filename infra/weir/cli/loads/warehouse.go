@@ -15,7 +15,7 @@ import (
 
 // NewWarehouse returns the command `weir warehouse`.
 func NewWarehouse(shell *console.Console) *cobra.Command {
-	return console.Group("warehouse", "Tables of warehouses", newSchema(shell), newDrift(shell), newExpire(shell))
+	return console.Group("warehouse", "Tables of warehouses", newSchema(shell), newDrift(shell), newExpire(shell), newBackfill(shell))
 }
 
 // change is what somebody changed about a table.
