@@ -266,17 +266,11 @@ func (d *DataPlane) startEngines(ctx context.Context) (stop func()) {
 		}
 	})
 	engines.Go(func() { d.pauses.Run(ctx) })
-	engines.Go(func() { d.moves.Run(ctx) })
-	engines.Go(func() { d.syncs.Run(ctx) })
-	engines.Go(func() { d.profiles.Run(ctx) })
-	engines.Go(func() { d.copies.Run(ctx) })
+	for _, e := range []interface{ Run(context.Context) }{d.moves, d.syncs, d.profiles, d.copies, d.expires, d.backfills, d.erasures, d.pulls, d.book} {
+		engines.Go(func() { e.Run(ctx) })
+	}
 	engines.Go(func() { d.elsewhere().Serve(ctx, d.view) })
 	engines.Go(func() { d.onItsWay().Serve(ctx) })
-	engines.Go(func() { d.expires.Run(ctx) })
-	engines.Go(func() { d.backfills.Run(ctx) })
-	engines.Go(func() { d.erasures.Run(ctx) })
-	engines.Go(func() { d.pulls.Run(ctx) })
-	engines.Go(func() { d.book.Run(ctx) })
 	if d.histories != nil {
 		engines.Go(func() { d.histories.Run(ctx) })
 	}

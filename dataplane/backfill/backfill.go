@@ -108,7 +108,7 @@ type Documents interface {
 
 // Times and tries.
 const (
-	look       = time.Minute
+	look       = 5 * time.Second
 	watchAgain = time.Second
 	putTries   = 10 // while others replace the same document
 	paused     = 10 * time.Second

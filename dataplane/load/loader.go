@@ -3,7 +3,6 @@ package load
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,12 +14,6 @@ import (
 	"weir/dataplane/load/reading"
 	"weir/dataplane/warehouse"
 	"weir/shared/id"
-)
-
-// Times of a loader.
-const (
-	firstWait = time.Second
-	lastWait  = 5 * time.Minute
 )
 
 // loader loads one destination.
@@ -85,7 +78,7 @@ func (l *loader) run(ctx context.Context) {
 			wait = 0
 		case err != nil && ctx.Err() == nil:
 			failures++
-			wait = max(backoff(failures), l.job.Load().WakeEvery-l.e.c.Now().Sub(began))
+			wait = max(pace.Backoff(failures), l.job.Load().WakeEvery-l.e.c.Now().Sub(began))
 			l.history.Change(func(x *history.Load) { x.Next = l.e.c.Now().Add(wait) })
 			l.e.c.Log.Warn("A warehouse load failed.", "destination", string(l.dest), "code", warehouse.CodeOf(err), "attempt", failures)
 		case more:
@@ -131,11 +124,6 @@ func (l *loader) inTurn(ctx context.Context, failed bool) (more bool, err error)
 	defer release()
 	_, more, err = l.loadOnce(ctx)
 	return more, err
-}
-
-func backoff(failures int) time.Duration {
-	most := min(firstWait<<min(failures, 10), lastWait)
-	return most/2 + rand.N(most/2)
 }
 
 // begin shows a load, or counts a further attempt of it.

@@ -25,18 +25,11 @@ func (e *Engine) Pause(d id.Destination, paused bool) error {
 	return errors.Join(e.folder(d).Remove(disk.PausedFile), e.Hasten(d))
 }
 
-// Alone does something with a destination while no load of it runs in this process, with the
-// store of staged files. fault.Missing: no such job. fault.Conflict: its loads are paused.
+// Alone does something with the store of staged files while no load of a destination runs here.
 func (e *Engine) Alone(d id.Destination, do func(blobs blob.Store) error) error {
-	if _, err := e.job(d); err != nil {
-		return err
-	}
 	l := e.loaderOf(d)
 	l.work.Lock()
 	defer l.work.Unlock()
-	if err := e.folder(d).Running(); err != nil {
-		return err
-	}
 	return do(e.c.Blobs)
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"weir/dataplane/warehouse"
@@ -20,6 +21,19 @@ const (
 	rowTime  = time.Millisecond // for each row on top
 	doubled  = 4                // how often a deadline doubles at most
 )
+
+// Waits between a load that failed and the next one.
+const (
+	firstWait = time.Second
+	lastWait  = 5 * time.Minute
+)
+
+// Backoff returns how long a load waits after so many failures in a row, from 1: a random
+// time of between half and all of a second that each failure doubles, of five minutes at most.
+func Backoff(failures int) time.Duration {
+	most := min(firstWait<<min(failures, 10), lastWait)
+	return most/2 + rand.N(most/2)
+}
 
 var errCut = errors.New("the deadline of the step")
 

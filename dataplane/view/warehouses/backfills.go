@@ -29,7 +29,12 @@ func NewBackfills(kept backfill.Documents, plans Plans, loads *load.Engine, owne
 					continue
 				}
 				all = append(all, backfill.Warehouse{Workspace: w.Workspace, ID: w.ID, Name: w.Name, Layout: w.Layout, Options: w.Options, Known: known.Names, Open: open,
-					Alone: func(do func(blob.Store) error) error { return loads.Alone(w.ID, do) }})
+					Alone: func(do func(blob.Store) error) error {
+						if at := loads.Paused(w.ID); !at.IsZero() {
+							return fault.New(fault.Conflict, "Loads of this warehouse are paused since %s.", at.Format(time.RFC3339))
+						}
+						return loads.Alone(w.ID, do)
+					}})
 			}
 			return all
 		}}
