@@ -47,6 +47,25 @@ export async function drift(workspace: string, destination: string, signal: Abor
   return ((await answer.json()) as { changes: Change[] }).changes;
 }
 
+/** The newest backfill of a warehouse, which copies rows of another one; codes are "" unless something waits or failed. */
+export type Backfill = {
+  id: string;
+  from: string;
+  destination: string;
+  state: string;
+  code: string;
+  created: string;
+  copied: number;
+  there: number;
+  tables: { table: string; state: string; code: string }[];
+};
+
+/** The newest backfill of each warehouse of a workspace that has one. */
+export async function backfills(workspace: string, signal: AbortSignal): Promise<Backfill[]> {
+  const answer = await ask({ workspace, action: "loads:read" }, { path: "/v1/warehouse/backfills", signal });
+  return ((await answer.json()) as { backfills?: Backfill[] }).backfills ?? [];
+}
+
 /** Lets a warehouse be loaded without delay, and returns when the plane heard of it. */
 export async function loadNow(workspace: string, destination: string): Promise<string> {
   const signal = AbortSignal.timeout(60_000);

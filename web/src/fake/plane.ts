@@ -21,6 +21,7 @@ const calls: Record<string, string> = {
   "POST /v1/jobs/job_a/stop": "jobs:stop",
   "GET /v1/loads": "loads:read",
   "GET /v1/warehouse/drift": "loads:read",
+  "GET /v1/warehouse/backfills": "loads:read",
   "POST /v1/loads": "loads:start",
   "POST /v1/query": "query",
   "POST /v1/preview/transformation": "preview",

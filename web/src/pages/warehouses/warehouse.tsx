@@ -8,6 +8,7 @@ import { ago } from "../../parts/time";
 import { Waiting } from "../../parts/waiting";
 import { keys } from "../../queries";
 import { PlaneTrouble, quoted } from "../plane-trouble";
+import { Backfilled } from "./backfill";
 import { ConnectionTest } from "./connection-test";
 import { Drift } from "./drift";
 import { asked } from "./kinds";
@@ -54,6 +55,7 @@ export function Warehouse({ workspace, destination: d }: { workspace: string; de
         </Empty>
       ) : null}
       {all.data && all.data.length > 0 ? <Loads loads={all.data} name={d.name} /> : null}
+      {all.data ? <Backfilled workspace={workspace} destination={d.name} /> : null}
       {asked(d.type) ? null : (
         <p className="text-sm text-soft">
           Its rows are Parquet files. Query them where your lake is read; the page of its kind has the SQL.

@@ -180,6 +180,24 @@ test("what others changed about tables is told with what to do", async () => {
   await expectAccessible(page);
 });
 
+test("how far a backfill is, and what it waits for", async () => {
+  const server = started();
+  server.plane.answers["GET /v1/loads"] = { status: 200, body: { loads: [load()], waiting: [] } };
+  const tables = [
+    { table: "tracks", state: "done", code: "" },
+    { table: "pages", state: "failed", code: "load_schema" },
+    { table: "users", state: "waiting", code: "" },
+  ];
+  const one = { id: "b1", from: "old", destination: "lake", state: "running", code: "loads_paused" };
+  const body = { backfills: [{ ...one, created: new Date().toISOString(), copied: 24000, there: 7, tables }] };
+  server.plane.answers["GET /v1/warehouse/backfills"] = { status: 200, body };
+  const { page } = open(path);
+  expect(await screen.findByText("Rows of old")).toBeTruthy();
+  expect(screen.getByText(/24,000 copied, 7 were there, 2 of 3 tables/)).toBeTruthy();
+  expect(screen.getByRole("progressbar", { name: "Tables of old that are copied" })).toBeTruthy();
+  await expectAccessible(page);
+});
+
 test("every kind of warehouse of the catalogue has its place here", () => {
   const kinds = catalog.filter((k) => k.family === "warehouse").map((k) => k.name);
   expect([...warehouseTypes].sort()).toEqual(kinds.sort());
