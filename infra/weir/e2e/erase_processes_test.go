@@ -104,7 +104,7 @@ func TestAnyProcessErasesAPerson(t *testing.T) {
 
 	accept(t, "http://"+one.gateway, "/v1/batch", "wk_web", `{"batch":[{"type":"identify","userId":"mallory","messageId":"mallory"},{"type":"track","userId":"mallory","event":"Paid","messageId":"mallory-paid"}]}`)
 	until(t, "the further rows", func() bool { return rows("paid") == 3 && rows("users") == 1 })
-	free := locked(t, server)
+	free := locked(t, server, "weir.users")
 	accept(t, "http://"+one.gateway, "/v1/batch", "wk_web", `{"batch":[{"type":"identify","userId":"mallory","messageId":"mallory-2"},{"type":"track","userId":"mallory","event":"Paid","messageId":"mallory-paid-2"}]}`)
 	staged := func() int {
 		t.Helper()

@@ -74,7 +74,7 @@ func TestAPersonIsErasedAlsoWhenThePlaneIsKilled(t *testing.T) {
 		t.Errorf("a dry run says %s", out)
 	}
 
-	free := locked(t, server)
+	free := locked(t, server, "weir.users")
 	run(t, 0, "", "erase", "user_id:"+person, "--yes", "--detach", "--data-dir", in.Dir)
 	until(t, "the erasure waits for Postgres", func() bool { return newestErasure(t, in).Stage == "rows" })
 	p.kill()
@@ -110,24 +110,38 @@ func TestAPersonIsErasedAlsoWhenThePlaneIsKilled(t *testing.T) {
 	holds(t, in.Dir, person)
 }
 
-// locked has a transaction of the customer's hold the table users, until free.
-func locked(t *testing.T, server *postgrestest.Server) (free func()) {
+// locked has a transaction of the customer's hold a table of the database acme, until free.
+func locked(t *testing.T, server *postgrestest.Server, table string) (free func()) {
 	t.Helper()
-	const holding = "lock table weir.users in access exclusive mode; select pg_sleep(3600)"
 	ended := make(chan struct{})
-	go func() { defer close(ended); _ = server.Exec(t.Context(), "acme", "begin; "+holding) }() // it is terminated
-	until(t, "the lock", func() bool {
-		return server.Exec(t.Context(), "acme", `do $$ begin
-			if not exists (select 1 from pg_locks l join pg_class c on c.oid = l.relation where c.relname = 'users' and l.mode = 'AccessExclusiveLock' and l.granted) then
-				raise exception 'not yet';
-			end if; end $$`) == nil
-	})
+	go func() { // it is terminated
+		defer close(ended)
+		_ = server.Exec(t.Context(), "acme", "begin; lock table "+table+" in access exclusive mode; select pg_sleep(3600)")
+	}()
+	lockOf(t, server, table, "l.granted and l.mode = 'AccessExclusiveLock'")
 	return func() {
 		if err := server.Exec(t.Context(), "acme", "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid()"); err != nil {
 			t.Error(err)
 		}
 		<-ended
 	}
+}
+
+// lockOf waits for a lock l of a table, as pg_locks has it, and returns the process of the server that has it or waits for it.
+func lockOf(t *testing.T, server *postgrestest.Server, table, is string) (pid int) {
+	t.Helper()
+	until(t, "a lock of "+table+" where "+is, func() bool {
+		err := server.Exec(t.Context(), "acme", fmt.Sprintf(`do $$ declare found int; begin
+			select max(l.pid) into found from pg_locks l where l.relation = '%s'::regclass and %s;
+			if found is not null then raise exception 'it is pid=%% of the server', found; end if; end $$`, table, is))
+		if err == nil {
+			return false
+		}
+		_, after, _ := strings.Cut(err.Error(), "it is pid=")
+		_, scanned := fmt.Sscan(after, &pid)
+		return scanned == nil
+	})
+	return pid
 }
 
 // holds says which files below a folder hold a text.
