@@ -72,6 +72,7 @@ export function suggested(form: Form, taken: readonly string[]): string {
     first: "first",
     mostFrequent: "usual",
     distinct: "different",
+    list: "list_of",
     days: "days_with",
     since: "days_since",
     exists: "has",

@@ -10,6 +10,7 @@ export type Kind =
   | "latest"
   | "mostFrequent"
   | "distinct"
+  | "list"
   | "days"
   | "exists"
   | "since"
@@ -23,7 +24,7 @@ type Aggregate = {
   /** Whether it is of a column, of whole rows, or of other features. */
   of: "rows" | "column" | "features";
   /** What its values are; absent when they are the column's. */
-  gives?: "number" | "boolean";
+  gives?: "number" | "boolean" | "text";
 };
 
 /** What a feature may be, in the order in which a form offers it. */
@@ -37,6 +38,7 @@ export const aggregates: Aggregate[] = [
   { kind: "min", begins: "Smallest", of: "column" },
   { kind: "max", begins: "Largest", of: "column" },
   { kind: "distinct", begins: "Number of different", of: "column", gives: "number" },
+  { kind: "list", begins: "List of different", of: "column", gives: "text" },
   { kind: "days", begins: "Number of days with", of: "rows", gives: "number" },
   { kind: "since", begins: "Days since the last of", of: "rows", gives: "number" },
   { kind: "exists", begins: "Whether there are", of: "rows", gives: "boolean" },
