@@ -18,6 +18,7 @@ import (
 	"weir/dataplane/blob"
 	"weir/dataplane/warehouse"
 	"weir/dataplane/warehouse/refusal"
+	"weir/dataplane/warehouses/duckdb/columntype"
 	"weir/dataplane/warehouses/duckdb/rewrite"
 )
 
@@ -36,13 +37,19 @@ type connection struct {
 	release func()
 	db      *sql.DB
 	mode    mode // of db
+	columns int  // of the widest table that Schema saw, when it is wide
 }
 
 // mode is what statements may do with an open file.
 type mode string
 
 const (
-	loading mode = "" // write, and read the staged files, in the blob store's folder alone
+	// loading: write, and read the staged files, in the blob store's folder alone, in little
+	// memory. Rows that are deleted leave their room behind.
+	loading mode = "&max_vacuum_tasks=0"
+	// mending is loading in much memory; with the file's closing, rows move together where
+	// others were deleted.
+	mending mode = ""
 	writing mode = "&enable_external_access=false&lock_configuration=true"
 	reading mode = "&access_mode=READ_ONLY&enable_external_access=false&lock_configuration=true"
 )
@@ -54,7 +61,10 @@ func memoryOf(m mode) string {
 	if m == building { // which takes half as much again beside its buffers: 1.3 GB for five million links
 		return "850MB"
 	}
-	if m == loading {
+	switch m {
+	case loading: // half as much again is taken beside its buffers
+		return "160MB"
+	case mending:
 		return "1GB"
 	}
 	return "1GB&max_temp_directory_size=1GB"
@@ -72,16 +82,67 @@ func open(ctx context.Context, s Settings, d warehouse.Deps) (warehouse.Warehous
 	return &connection{path: path, schema: s.Schema, blobs: d.Blobs, release: release}, nil
 }
 
+// wide is how many columns a table has that loading has not the memory for.
+const wide = 100
+
+// deletedPart is the part of the rows of a merge that it deletes, from where on their room is
+// given back.
+const deletedPart = 16
+
+// load opens the file for a load; once it was mended, it stays so.
+func (w *connection) load(ctx context.Context) error {
+	if w.db != nil && w.mode == mending {
+		return nil
+	}
+	err := w.connect(ctx, loading)
+	if err != nil && ctx.Err() == nil {
+		_ = w.close()                 // it is not open, or is of no use
+		err = w.connect(ctx, mending) // a log that is replayed may take much memory
+	}
+	return err
+}
+
+// errMend says that a merge is to be done again in the mode mending.
+var errMend = errors.New("many rows are deleted")
+
+// roomy does part of a load, and does it again in the mode mending where it says so, or may
+// have lacked memory: DuckDB has no error of its own for that in a commit.
+func (w *connection) roomy(ctx context.Context, columns int, do func() error) error {
+	err := w.load(ctx)
+	if err != nil {
+		return err
+	}
+	if columns <= wide || w.mode == mending {
+		err = do()
+		var e *driver.Error
+		again := errors.Is(err, errMend) || errors.As(err, &e) && refusal.Of(err) == refusal.Warehouse && ctx.Err() == nil
+		if w.mode == mending || !again {
+			return err
+		}
+	}
+	if err := w.connect(ctx, mending); err != nil {
+		return err
+	}
+	return do()
+}
+
+// close closes the file.
+func (w *connection) close() error {
+	if w.db == nil {
+		return nil
+	}
+	err := w.db.Close()
+	w.db = nil
+	return warehouse.Fail(warehouse.CodeFailed, err)
+}
+
 // connect opens the file in a mode.
 func (w *connection) connect(ctx context.Context, m mode) error {
 	if w.db != nil && w.mode == m {
 		return nil
 	}
-	if w.db != nil {
-		err := w.db.Close()
-		if w.db = nil; err != nil {
-			return warehouse.Fail(warehouse.CodeFailed, err)
-		}
+	if err := w.close(); err != nil {
+		return err
 	}
 	w.mode = m
 	c, err := driver.NewConnector(w.path+"?threads=2&memory_limit="+memoryOf(m)+"&preserve_insertion_order="+strconv.FormatBool(m == reading)+string(m), nil)
@@ -93,7 +154,7 @@ func (w *connection) connect(ctx context.Context, m mode) error {
 	if m == reading {
 		return nil
 	}
-	if m == loading { // a view or a macro that somebody made must not reach further in a load than in a query
+	if m == loading || m == mending { // a view or a macro that somebody made must not reach further in a load than in a query
 		for _, q := range []string{"set allowed_directories = [" + text(blob.LocalFolder(w.blobs)) + "]", "set enable_external_access = false", "set lock_configuration = true"} {
 			if _, err := w.db.ExecContext(ctx, q); err != nil {
 				return warehouse.Fail(warehouse.CodeFailed, err)
@@ -108,7 +169,7 @@ func (w *connection) table(name string) string { return quote(w.schema) + "." + 
 
 // Schema implements warehouse.Warehouse.
 func (w *connection) Schema(ctx context.Context, tables []string) (warehouse.Schema, error) {
-	if err := w.connect(ctx, loading); err != nil {
+	if err := w.load(ctx); err != nil {
 		return nil, err
 	}
 	out := warehouse.Schema{}
@@ -125,12 +186,14 @@ func (w *connection) Schema(ctx context.Context, tables []string) (warehouse.Sch
 				return nil, warehouse.Fail(warehouse.CodeFailed, err)
 			}
 			s.Room--
-			s.Columns[name] = warehouse.Column{Type: typeOf(typ), Native: typ}
+			s.Columns[name] = warehouse.Column{Type: columntype.Of(typ), Native: typ}
 		}
 		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 			return nil, warehouse.Fail(warehouse.CodeFailed, err)
 		}
-		s.RowRoom = s.Room
+		if s.RowRoom = s.Room; len(s.Columns) > wide {
+			w.columns = len(s.Columns)
+		}
 		q := `select count(*) > 0 from duckdb_views() where database_name = current_database() and lower(schema_name) = lower(?) and lower(view_name) = lower(?)`
 		if err := w.db.QueryRowContext(ctx, q, w.schema, t).Scan(&s.Taken); err != nil {
 			return nil, warehouse.Fail(warehouse.CodeFailed, err)
@@ -144,9 +207,10 @@ func (w *connection) Schema(ctx context.Context, tables []string) (warehouse.Sch
 
 // Alter implements warehouse.Warehouse.
 func (w *connection) Alter(ctx context.Context, changes []warehouse.Change) error {
-	if err := w.connect(ctx, loading); err != nil {
-		return err
-	}
+	return w.roomy(ctx, w.columns+len(changes), func() error { return w.alter(ctx, changes) })
+}
+
+func (w *connection) alter(ctx context.Context, changes []warehouse.Change) error {
 	tx, err := w.db.BeginTx(ctx, nil)
 	if err != nil {
 		return warehouse.Fail(warehouse.CodeFailed, err)
@@ -171,27 +235,43 @@ func (w *connection) Alter(ctx context.Context, changes []warehouse.Change) erro
 }
 
 // Merge implements warehouse.Warehouse.
-func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []warehouse.Staged) (warehouse.Merged, error) {
-	if err := w.connect(ctx, loading); err != nil {
-		return warehouse.Merged{}, err
-	}
-	tx, err := w.db.BeginTx(ctx, nil)
-	if err != nil {
-		return warehouse.Merged{}, warehouse.Fail(warehouse.CodeFailed, err)
-	}
-	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
+func (w *connection) Merge(ctx context.Context, t warehouse.Table, files []warehouse.Staged) (m warehouse.Merged, err error) {
 	local, release, err := w.files(ctx, files)
 	defer release()
 	if err != nil {
-		return warehouse.Merged{}, warehouse.Fail(warehouse.CodeStage, err)
+		return m, warehouse.Fail(warehouse.CodeStage, err)
 	}
-	var m warehouse.Merged
-	for _, q := range merge(w.table(t.Name), t, local) {
+	err = w.roomy(ctx, max(w.columns, len(t.Columns)), func() (err error) {
+		m, err = w.merge(ctx, t, local)
+		return err
+	})
+	return m, err
+}
+
+// merge is Merge in an open file.
+func (w *connection) merge(ctx context.Context, t warehouse.Table, files []staged) (m warehouse.Merged, err error) {
+	tx, err := w.db.BeginTx(ctx, nil)
+	if err != nil {
+		return m, warehouse.Fail(warehouse.CodeFailed, err)
+	}
+	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
+	for i, q := range merge(w.table(t.Name), t, files) {
 		r, err := tx.ExecContext(ctx, q)
 		if err != nil {
 			return warehouse.Merged{}, failure(warehouse.CodeFailed, err)
 		}
-		m.Rows, _ = r.RowsAffected() // DuckDB always knows
+		n, _ := r.RowsAffected() // DuckDB always knows
+		m.Rows = max(m.Rows, n)
+		if i != deletes || t.Keep || n == 0 || w.mode == mending {
+			continue
+		}
+		var all int64
+		if err := tx.QueryRowContext(ctx, "select count(*) from weir_last").Scan(&all); err != nil {
+			return warehouse.Merged{}, failure(warehouse.CodeFailed, err)
+		}
+		if n*deletedPart > all {
+			return warehouse.Merged{}, errMend
+		}
 	}
 	return m, failure(warehouse.CodeFailed, tx.Commit())
 }
@@ -395,7 +475,7 @@ func exec(ctx context.Context, c *driver.Conn, statement string) (rows int64, er
 
 // Test implements warehouse.Warehouse.
 func (w *connection) Test(ctx context.Context) error {
-	if err := w.connect(ctx, loading); err != nil {
+	if err := w.load(ctx); err != nil {
 		return err
 	}
 	return warehouse.Fail(warehouse.CodeUnreachable, w.db.PingContext(ctx))
@@ -403,10 +483,7 @@ func (w *connection) Test(ctx context.Context) error {
 
 // Close implements warehouse.Warehouse.
 func (w *connection) Close() error {
-	var err error
-	if w.db != nil {
-		err = w.db.Close()
-	}
+	err := w.close()
 	w.release()
 	return err
 }

@@ -4,10 +4,10 @@ package duckdb
 
 import (
 	"fmt"
-	"strings"
 
 	"weir/dataplane/layout"
 	"weir/dataplane/warehouse"
+	"weir/dataplane/warehouses/duckdb/columntype"
 )
 
 // value is the expression of a staged value in its column's type; null when it
@@ -16,49 +16,11 @@ func value(c warehouse.Target, staged layout.Type, spelled bool) string {
 	q := quote(c.Name)
 	switch {
 	case c.Guard:
-		return guarded(asText(q, staged), c.Native)
+		return columntype.Guarded(asText(q, staged), c.Native)
 	case c.Type == layout.String || c.Type == layout.Text:
 		return ownText(c.Name, staged, spelled)
 	case c.Type == staged:
 		return q
 	}
 	return fmt.Sprintf("cast(%s as %s)", q, c.Native)
-}
-
-// Forms of texts.
-const (
-	jsonNumber = `'-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?'`
-	isoTime    = `'[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z'`
-)
-
-// guarded is the expression of a text in a column's type, null unless the column
-// then holds the value of the text, however it is spelled. Of a type that is not
-// known here it is null unless the type writes the value as the text is.
-func guarded(text, native string) string {
-	cast := fmt.Sprintf("try_cast(%s as %s)", text, native)
-	name, _, _ := strings.Cut(native, "(")
-	switch name {
-	case "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL":
-		// The column's value is the nearest one, so it is another one when, and only
-		// when, its digits are others.
-		return fmt.Sprintf("case when regexp_full_match(%s, %s) and %s = %s then %s end", text, jsonNumber, digits(text), digits(cast+"::varchar"), cast)
-	case "BOOLEAN":
-		return fmt.Sprintf("case when %s in ('true', 'false') then %s end", text, cast)
-	case "TIMESTAMP WITH TIME ZONE":
-		return fmt.Sprintf("case when regexp_full_match(%s, %s) then %s end", text, isoTime, cast)
-	case "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS":
-		cast = fmt.Sprintf("try_cast(left(%s, 23) as %s)", text, native) // without the Z
-		return fmt.Sprintf("case when regexp_full_match(%s, %s) and try_cast(%s as timestamp) = try_cast(left(%[1]s, 23) as timestamp) then %[3]s end", text, isoTime, cast)
-	case "DATE":
-		return fmt.Sprintf("case when regexp_full_match(%[1]s, %[2]s) and substr(%[1]s, 11) = 'T00:00:00.000Z' then try_cast(left(%[1]s, 10) as date) end", text, isoTime)
-	case "UUID":
-		return fmt.Sprintf("case when lower(%[1]s) = %[2]s::varchar then %[2]s end", text, cast)
-	}
-	return fmt.Sprintf("case when try_cast(%[2]s as varchar) = %[1]s then %[2]s end", text, cast)
-}
-
-// digits is the expression of the digits of a number's text, without zeros at both
-// ends.
-func digits(text string) string {
-	return fmt.Sprintf("trim(regexp_replace(regexp_replace(%s, '[eE].*', ''), '[-.]', '', 'g'), '0')", text)
 }

@@ -16,7 +16,7 @@ import (
 
 // Tables implements removal.Lister.
 func (w *connection) Tables(ctx context.Context) (names []string, err error) {
-	if err := w.connect(ctx, loading); err != nil {
+	if err := w.connect(ctx, mending); err != nil {
 		return nil, err
 	}
 	rows, err := w.db.QueryContext(ctx, `select lower(table_name) from duckdb_tables() where database_name = current_database() and lower(schema_name) = lower(?) and not temporary`, w.schema)
@@ -35,7 +35,7 @@ func (w *connection) Tables(ctx context.Context) (names []string, err error) {
 
 // Remove implements removal.Remover.
 func (w *connection) Remove(ctx context.Context, table, condition string) error {
-	if err := w.connect(ctx, loading); err != nil {
+	if err := w.connect(ctx, mending); err != nil {
 		return err
 	}
 	if err := rewrite.Mark(w.path); err != nil {

@@ -11,67 +11,27 @@ import (
 
 	"weir/dataplane/layout"
 	"weir/dataplane/warehouse"
+	"weir/dataplane/warehouses/duckdb/columntype"
 )
 
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 func text(s string) string { return `'` + strings.ReplaceAll(s, `'`, `''`) + `'` }
 
-// native is the type of a column that loads make.
-func native(t layout.Type) string {
-	switch t {
-	case layout.Int:
-		return "BIGINT"
-	case layout.Float:
-		return "DOUBLE"
-	case layout.Boolean:
-		return "BOOLEAN"
-	case layout.Datetime:
-		return "TIMESTAMP WITH TIME ZONE"
-	case layout.JSON:
-		return "JSON"
-	}
-	return "VARCHAR"
-}
-
-// typeOf is the layout's type of a column that exists, empty for others.
-func typeOf(native string) layout.Type {
-	switch native {
-	case "BIGINT":
-		return layout.Int
-	case "DOUBLE":
-		return layout.Float
-	case "BOOLEAN":
-		return layout.Boolean
-	case "TIMESTAMP WITH TIME ZONE":
-		return layout.Datetime
-	case "JSON":
-		return layout.JSON
-	case "VARCHAR":
-		return layout.String
-	}
-	return ""
-}
-
 // alter is the statement of a change to table, a quoted name.
 func alter(table string, c warehouse.Change) string {
 	col := quote(c.Column)
 	switch {
 	case c.Column == "":
-		return fmt.Sprintf(`create table if not exists %s ("id" %s)`, table, native(c.To))
+		return fmt.Sprintf(`create table if not exists %s ("id" %s)`, table, columntype.Native(c.To))
 	case c.From == "":
-		return fmt.Sprintf("alter table %s add column if not exists %s %s", table, col, native(c.To))
+		return fmt.Sprintf("alter table %s add column if not exists %s %s", table, col, columntype.Native(c.To))
 	}
-	using := col + "::" + native(c.To)
+	using := col + "::" + columntype.Native(c.To)
 	if c.From == layout.Datetime {
-		using = iso(col)
+		using = columntype.ISO(col)
 	}
-	return fmt.Sprintf("alter table %s alter column %s type %s using %s", table, col, native(c.To), using)
-}
-
-// iso writes a time as layouts do: year of four digits, UTC, milliseconds.
-func iso(col string) string {
-	return fmt.Sprintf(`lpad(year(%[1]s at time zone 'UTC')::varchar, 4, '0') || strftime(%[1]s at time zone 'UTC', '-%%m-%%dT%%H:%%M:%%S.%%gZ')`, col)
+	return fmt.Sprintf("alter table %s alter column %s type %s using %s", table, col, columntype.Native(c.To), using)
 }
 
 // staged is a staged file and its columns.
@@ -122,7 +82,7 @@ func asText(q string, t layout.Type) string {
 	case layout.String:
 		return q
 	case layout.Datetime:
-		return iso(q)
+		return columntype.ISO(q)
 	}
 	return q + "::varchar"
 }
@@ -191,6 +151,9 @@ func planned(t warehouse.Table, types map[string]layout.Type, spelled map[string
 	}
 	return p
 }
+
+// deletes is the statement of merge that deletes rows, unless the table keeps values.
+const deletes = 1
 
 // merge is the statements that bring files into a table.
 func merge(table string, t warehouse.Table, files []staged) []string {
