@@ -39,6 +39,8 @@ export class Server {
   audit: Reply = { status: 200, body: { entries: [], next: "" } };
   changes: Reply = { status: 200, body: { changes: [], next: "" } };
   removal: Response = new Response(null, { status: 204 });
+  /** What the status is once the plane is removed. */
+  left: Reply | undefined;
   /** What other calls are answered, such as "GET /api/v1/roles"; an empty body is 204. What was sent is in sent. */
   readonly others: Record<string, Reply> = {};
   readonly sent: { call: string; body: unknown }[] = [];
@@ -110,6 +112,7 @@ export class Server {
       case "GET /api/v1/workspaces":
         return reply(this.status);
       case "DELETE /api/v1/planes/pl_two":
+        if (this.left !== undefined) this.status = this.left;
         return this.removal;
       case "POST /api/v1/capabilities":
         return reply(this.capability ?? issue(await request.json()));
