@@ -22,7 +22,8 @@ const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
 const trouble = [];
 page.on("pageerror", (e) => trouble.push(String(e)));
 page.on("console", (m) => {
-  if (m.type() === "error" && !/status of (401|404)/.test(m.text())) trouble.push(m.text()); // nobody is known before a build
+  const unknown = m.text().includes("404") && m.location().url.endsWith("/person"); // nobody is known before a build
+  if (m.type() === "error" && !m.text().includes("401") && !unknown) trouble.push(`${m.text()} ${m.location().url}`);
 });
 page.setDefaultTimeout(180_000);
 const look = async (where) => {

@@ -15,7 +15,7 @@ type Props = { configured: Configured; profile: Profile; query: string };
 /** Which rows feed profiles, and what their columns are. */
 export function InputsSection({ configured, profile, query }: Props) {
   const workspace = useWorkspace();
-  const columns = useColumns(profile);
+  const columns = useColumns(configured.published.profiles?.find((p) => p.name === profile.name)); // the plane knows no draft
   const types = typesOf(profile.entities);
   return (
     <Section title="Inputs" hint="The rows that say who customers are, and what features and audiences count.">
