@@ -41,12 +41,11 @@ func (s *Settings) Check() (all []fault.Problem) {
 		add("settings.bucket", "required", "Say where the tables' files go: bucket, or path for a folder of the data plane.")
 	case s.Bucket != "" && s.Path != "":
 		add("settings.path", "not_allowed", "The tables' files are in a bucket: leave path out, or bucket.")
-	case s.Bucket != "":
-		all = append(all, bucket.CheckKeys(s.MachineRole, s.Secrets.AccessKey, s.Secrets.SecretKey)...)
-	case s.CatalogURL != "":
+	case s.Path != "" && s.CatalogURL != "":
 		add("settings.catalogUrl", "not_allowed", "A catalogue's server has its tables in a bucket: give bucket in the place of path, or leave catalogUrl out.")
-	case s.MachineRole:
-		add("settings.machineRole", "not_allowed", "A folder of the data plane needs nobody to sign in: leave machineRole out.")
+	}
+	if s.Path == "" || s.MachineRole { // a folder needs nobody to sign in
+		all = append(all, bucket.CheckKeys(s.MachineRole, s.Secrets.AccessKey, s.Secrets.SecretKey)...)
 	}
 	if token, credential := s.Secrets.CatalogToken.Reveal(), s.Secrets.CatalogCredential.Reveal(); token != "" && credential != "" {
 		add("secrets.catalogCredential", "not_allowed", "Give catalogToken or catalogCredential, not both.")
