@@ -81,19 +81,28 @@ func newest(table, files string) string {
 }
 
 // rows counts the rows of a table in all files.
-func (r *lakeReader) rows(table string) (n int) {
+func (r *lakeReader) rows(table string) int {
 	r.t.Helper()
-	db := r.open(raw)
+	return rowsOf(r.t, r.open(raw), table)
+}
+
+// rowsOf counts the rows of a table and closes db.
+func rowsOf(t testing.TB, db *sql.DB, table string) (n int) {
+	t.Helper()
 	defer func() { _ = db.Close() }()
 	if err := db.QueryRow(`select count(*) from "` + table + `"`).Scan(&n); err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return n
 }
 
 // query runs a query of the kit.
 func (r *lakeReader) query(ctx context.Context, q string, row func([]byte) error) error {
-	db := r.open(newest)
+	return askOf(ctx, r.open(newest), q, row)
+}
+
+// askOf runs a query of the kit and closes db.
+func askOf(ctx context.Context, db *sql.DB, q string, row func([]byte) error) error {
 	defer func() { _ = db.Close() }()
 	l := &lake{db: db}
 	found, err := l.query(q)

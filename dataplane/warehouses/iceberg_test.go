@@ -118,35 +118,14 @@ func icebergNewest(table, files string) string {
 	return "select * exclude (load_id) from read_parquet(" + files + ") qualify row_number() over (partition by id order by load_id desc) = 1"
 }
 
-func (r *icebergReader) rows(table string) (n int) {
+func (r *icebergReader) rows(table string) int {
 	r.t.Helper()
-	db := r.open(icebergRaw)
-	defer func() { _ = db.Close() }()
-	if err := db.QueryRow(`select count(*) from "` + table + `"`).Scan(&n); err != nil {
-		r.t.Fatal(err)
-	}
-	return n
+	return rowsOf(r.t, r.open(icebergRaw), table)
 }
 
 // query runs a query of the kit.
 func (r *icebergReader) query(ctx context.Context, q string, row func([]byte) error) error {
-	db := r.open(icebergNewest)
-	defer func() { _ = db.Close() }()
-	l := &lake{db: db}
-	found, err := l.query(q)
-	if err != nil {
-		return err
-	}
-	for _, values := range found.rows {
-		b, err := warehouse.RowJSON(found.names, values)
-		if err == nil {
-			err = row(b)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
+	return askOf(ctx, r.open(icebergNewest), q, row)
 }
 
 func ofIceberg(t testing.TB) loadtest.Setup {
