@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -286,7 +287,10 @@ func ends(t *testing.T, b *erasures.Board, name string) erasures.Erasure {
 	return erasures.Erasure{}
 }
 
-// without says what of a person is left, and whether others lost something.
+// byChance is what may hold any letters.
+var byChance = regexp.MustCompile(`erasure_[a-z0-9]+|"sealed":"[^"]*"`)
+
+// check says what of a person is left, and whether others lost something.
 func (d *disk) check(t *testing.T, rows int) {
 	t.Helper()
 	d.mu.Lock()
@@ -302,7 +306,7 @@ func (d *disk) check(t *testing.T, rows int) {
 		}
 	}
 	for _, value := range d.written {
-		if strings.Contains(value, "ann") {
+		if strings.Contains(byChance.ReplaceAllString(value, ""), "ann") {
 			t.Errorf("the table holds %s", value)
 		}
 	}
