@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -76,25 +75,8 @@ func TestAHouseholdForgetsAnErasedMemberAtOnce(t *testing.T) {
 		copies.Run(ctx) // closes them
 	}()
 	call := func(method, path string, action capability.Action, body string) (int, string) {
-		signed, err := capability.Sign(private, capability.Grant{Plane: "pl_a", Workspace: "ws_a", Action: action, Expires: time.Now().Add(capability.Lifetime)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		req, err := http.NewRequest(method, server.URL+"/v1/profiles"+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+signed)
-		resp, err := server.Client().Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = resp.Body.Close() }()
-		b, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return resp.StatusCode, string(b)
+		t.Helper()
+		return call(t, server, private, method, path, action, body)
 	}
 	// The household at an address, as the copy has it.
 	until := func(want string) {

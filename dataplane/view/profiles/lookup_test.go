@@ -125,13 +125,7 @@ func processes(t testing.TB, persons int, rules string) (owner, other string, ca
 	line := make(direct, 1)
 	view.Elsewhere{Several: true, Relay: line}.Serve(context.Background(), m)
 	_, _, other = process(false, view.Elsewhere{Several: true, Owner: func() bool { return false }, Relay: line})
-	return owner, other, func(a capability.Action) string {
-		signed, err := capability.Sign(private, capability.Grant{Plane: "pl_a", Workspace: "ws_a", Action: a, Expires: time.Now().Add(capability.Lifetime)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return signed
-	}
+	return owner, other, func(a capability.Action) string { return signed(t, private, a) }
 }
 
 func ask(t testing.TB, client *http.Client, url, bearer, origin string) (status int, body []byte) {

@@ -5,9 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -57,25 +55,8 @@ func TestWhatAWarehouseSaysIsForWhoMayLookUpPersons(t *testing.T) {
 	}()
 	call := func(method, path string, action capability.Action, body string) string {
 		t.Helper()
-		signed, err := capability.Sign(private, capability.Grant{Plane: "pl_a", Workspace: "ws_a", Action: action, Expires: time.Now().Add(capability.Lifetime)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		req, err := http.NewRequestWithContext(t.Context(), method, server.URL+"/v1/profiles"+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+signed)
-		resp, err := server.Client().Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = resp.Body.Close() }()
-		b, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return fmt.Sprint(resp.StatusCode, " ", string(b))
+		status, answer := call(t, server, private, method, path, action, body)
+		return fmt.Sprint(status, " ", answer)
 	}
 	for end := time.Now().Add(time.Minute); !strings.Contains(call("GET", "", capability.ReadProfiles, ""), `"failed"`); delay.For(t.Context(), 10*time.Millisecond) {
 		if time.Now().After(end) {
